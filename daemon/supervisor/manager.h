@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Supervisor state: what the admin socket, the journal and the event loop share. One thread (the
+ * sd-event loop) owns all of it unless a field says otherwise. */
+#pragma once
+
+#include <stdbool.h>
+#include <systemd/sd-event.h>
+
+#include "custos/conf.h"
+#include "custos/policy.h"
+#include "custos/record.h"
+#include "custos/ruleset.h"
+
+struct history;     /* history.h: the last events, for `events` */
+struct journal;     /* journal.h: own thread, bounded ring */
+struct pair;        /* pair.h: keeper process, control socket, generations */
+struct coverage;    /* coverage.h: which mounts are marked and why not */
+struct statistics;  /* statistics.h: who costs time */
+struct scan_broker; /* scan requests of custosctl */
+struct varlink_server;
+
+enum manager_state {
+	STATE_STARTING,
+	STATE_ENFORCING,
+	STATE_MONITORING,
+	STATE_DEGRADED,
+	STATE_STOPPING,
+};
+
+#define MANAGER_REASONS_MAX 16
+
+struct manager {
+	sd_event *event;
+	const char *config_root;  /* NULL: usual lookup */
+	const char *runtime_dir;
+	const char *state_dir;
+	struct conf conf;
+	struct policy *policy;    /* the generation in force */
+	uint64_t generation;      /* 0 before the first is in force */
+	struct ruleset_counts rules;
+	char *last_reload_error;  /* NULL when the last reload went well */
+	nsec_t started;
+	enum mode mode;           /* in force; may differ from conf.mode until mode_until */
+	nsec_t mode_until;        /* CLOCK_MONOTONIC; 0 = for good */
+	char *mode_reason;
+	struct history *history;
+	struct journal *journal;
+	struct statistics *statistics;
+	struct pair *pair;
+	struct coverage *coverage;
+	struct varlink_server *server;
+	struct shared *shared;    /* daemon/shared.h */
+};
+
+enum manager_state manager_state(const struct manager *m);
+const char *manager_state_name(enum manager_state s);
+
+/* Reasons why the state is what it is, newest generation first; returns how many (<= max).
+ * Strings are owned by the manager and valid until the loop runs again. */
+size_t manager_reasons(const struct manager *m, const char **reasons, size_t max);
+
+/* pids as the kernel knows them; 0 when not running. */
+struct manager_pids {
+	pid_t supervisor, keeper, scanner;
+};
+void manager_pids(const struct manager *m, struct manager_pids *ret);
+
+struct manager_counters {
+	uint64_t events, allowed, denied, cache_hits, scans, scanned_bytes, timeouts, errors;
+	uint64_t scanner_restarts, dropped_detections, dropped_routine;
+	usec_t oldest_pending_usec;
+};
+void manager_counters(const struct manager *m, struct manager_counters *ret);
+
+struct coverage_row {
+	const char *mount_point, *fs_type, *state, *reason; /* state: protected, excluded, unsupported, failed */
+	dev_t dev;
+};
+size_t manager_coverage_n(const struct manager *m);
+void manager_coverage_row(const struct manager *m, size_t i, struct coverage_row *ret);
+
+/**
+ * manager_reload() - read configuration, policy and rules again, and switch when all are good
+ * @done: called once from the event loop; @error is NULL on success, else every error as text
+ *
+ * Several callers may wait for the same reload.
+ */
+typedef void (*manager_reload_fn)(void *userdata, uint64_t generation, const char *error);
+int manager_reload(struct manager *m, manager_reload_fn done, void *userdata);
+
+/* Weaken or restore. @ttl 0 = until changed; @reason mandatory for monitor. Logged by uid. */
+int manager_set_mode(struct manager *m, enum mode mode, nsec_t ttl, const char *reason, uid_t by);
+
+/**
+ * manager_scan() - have the scanner judge an open file
+ * @fd:   consumed, also on error
+ * @path: for the rules' external variables and the record; copied; NULL = unknown
+ * @done: called once from the event loop
+ *
+ * Return: 0, or -EBUSY when too many are outstanding (SCAN_OUTSTANDING_MAX), -EINVAL when not a
+ * regular file, -ENOTCONN while no scanner runs.
+ */
+typedef void (*manager_scan_fn)(void *userdata, const struct finding *f, usec_t spent);
+int manager_scan(struct manager *m, int fd, const char *path, manager_scan_fn done,
+                 void *userdata);
+/* Forget @userdata: its callback will not come any more (the client went away). */
+void manager_scan_cancel(struct manager *m, void *userdata);
+
+/* What would happen if @path (as opened on @fd, borrowed, may be O_PATH) were opened. Fills @line
+ * with the deciding policy line and @row with the coverage of its file system. */
+struct manager_explanation {
+	bool covered;
+	const char *mark; /* "filesystem", or "none" */
+	const struct policy_line *line;
+	struct coverage_row row;
+};
+int manager_explain(struct manager *m, int fd, const char *path, const char *exe, uid_t uid,
+                    struct manager_explanation *ret);
+
+void manager_stop(struct manager *m); /* orderly: as SIGTERM */

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Engine: read a file's bytes once, hash them, look the digests up, run the rules */
+#pragma once
+
+#include <sys/types.h>
+
+#include "custos/ruleset.h"
+#include "custos/types.h"
+#include "custos/verdict.h"
+
+struct engine; /* one per worker thread: buffer, digest contexts, YARA scanner */
+
+struct engine_input {
+	int fd;                   /* regular file, read with pread() only; borrowed */
+	const char *path;         /* for the external variables filename, filepath, extension; NULL = "" */
+	uint64_t max_size_bytes;  /* more than this: VERDICT_ERROR, REASON_TOO_LARGE */
+	nsec_t deadline;          /* absolute, CLOCK_MONOTONIC; the scan gives up near it */
+};
+
+/* Once per process before anything else here (keeper: before it seals). 0 or a negative errno. */
+int engine_global_init(void);
+
+/**
+ * engine_new() - make a worker's engine
+ * @rs:             borrowed; must outlive the engine
+ * @max_size_bytes: largest file that will ever be asked for; address space is reserved for
+ *                  it here, memory is used only while a file of that size is scanned
+ *
+ * Context: before the seal; allocates. Return: 0 or a negative errno.
+ */
+int engine_new(const struct ruleset *rs, uint64_t max_size_bytes, struct engine **ret);
+struct engine *engine_free(struct engine *e);
+void engine_freep(struct engine **e);
+
+/**
+ * engine_scan() - judge one file
+ *
+ * Never fails: what goes wrong is in @ret as VERDICT_ERROR with a reason. A match on the
+ * allow list wins over everything but the block list; EICAR and block list win over YARA.
+ *
+ * Context: the thread that owns @e; blocks on disk; makes no system call but pread, fstat,
+ * madvise, clock. No log. The file offset of @in->fd is not moved.
+ */
+void engine_scan(struct engine *e, const struct engine_input *in, struct finding *ret);

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Policy: ordered lines, first match wins; a pure function from facts to a decision */
+#pragma once
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "custos/diag.h"
+#include "custos/types.h"
+#include "custos/verdict.h"
+
+enum policy_action { POLICY_NOWATCH, POLICY_ALLOW, POLICY_SCAN };
+enum policy_event { POLICY_OPEN = 1, POLICY_EXEC = 2, POLICY_WRITE_CLOSE = 4 };
+enum policy_on_match { ON_MATCH_DENY, ON_MATCH_QUARANTINE, ON_MATCH_LOG };
+enum policy_on_error { ON_ERROR_ALLOW, ON_ERROR_DENY };
+enum policy_log { LOG_MATCH = 0, LOG_NONE, LOG_ALL }; /* default: match (and errors) */
+
+/* Facts a caller may have to fetch before a line can be decided. */
+enum policy_fact {
+	POLICY_FACT_PATH = 1,    /* query.path */
+	POLICY_FACT_MOUNT = 2,   /* query.fs_type, mount_points, dev */
+	POLICY_FACT_SUBJECT = 4, /* query.uid ... container, from the broker */
+};
+
+struct policy_query {
+	unsigned known;          /* mask of enum policy_fact that are filled in */
+	enum policy_event event; /* exactly one */
+	uint64_t size_bytes;     /* of the object */
+	uid_t owner;             /* of the object */
+	const char *path;        /* absolute; POLICY_FACT_PATH */
+	dev_t dev;
+	const char *fs_type;                /* POLICY_FACT_MOUNT */
+	const char *const *mount_points;    /* of the object's superblock */
+	unsigned n_mount_points;
+	uid_t uid;                          /* subject: POLICY_FACT_SUBJECT */
+	gid_t gid;
+	const char *exe;         /* "" when unknown: then no exe= matches, and likewise below */
+	const char *unit;
+	const char *slice;
+	const char *cgroup;
+	bool container;
+};
+
+struct policy_line {
+	enum policy_action action;
+	enum policy_on_match on_match;
+	enum policy_on_error on_error;
+	enum policy_log log;
+	nsec_t timeout;          /* 0 = the daemon's Timeout= */
+	uint64_t max_size_bytes; /* 0 = the daemon's MaxFileSize= */
+	const char *reason;      /* "" when none */
+	int64_t expires;         /* seconds since the epoch; 0 = never. An expired line never matches. */
+	const char *file;        /* where it stands */
+	unsigned line;
+	unsigned index;          /* stable number in this policy, from 0 */
+	const char *text;        /* the line as written */
+	/* predicates are private to the implementation (struct policy_pred) */
+	struct policy_pred *preds;
+	size_t n_preds;
+};
+
+struct policy;
+
+/**
+ * policy_load() - read policy.d/<name>.rules in UAPI.6 order, resolve names, compile
+ * @config_root: look in this directory alone; NULL = /usr/lib/custos < /run/custos < /etc/custos
+ * @d:           every error, with file and line
+ *
+ * No policy file at all gives the built-in `scan any on-match=deny on-error=allow timeout=3s`.
+ * Context: supervisor or ctl; uses NSS for user and group names; allocates; blocks on disk.
+ * Return: 0, -EINVAL when @d has errors, or another negative errno.
+ */
+int policy_load(const char *config_root, struct policy **ret, struct diag *d);
+
+/* Parse one text (fuzzers, tests, and the sealed side). Same contract, no disk access. */
+int policy_parse(const char *file, const char *text, size_t len, struct policy **ret,
+                 struct diag *d);
+
+/* Write the policy so that policy_parse_image() on the sealed side rebuilds it without NSS: names
+ * are numbers, sets are expanded, file and line of every line are kept. Caller frees *ret_text. */
+int policy_image(const struct policy *p, char **ret_text, size_t *ret_len);
+int policy_parse_image(const char *text, size_t len, struct policy **ret);
+
+struct policy *policy_free(struct policy *p);
+void policy_freep(struct policy **p);
+
+size_t policy_n_lines(const struct policy *p);
+const struct policy_line *policy_line(const struct policy *p, size_t i);
+/* SHA-256 over policy_image(), hex: tells two hosts apart (drift is one query). */
+int policy_digest(const struct policy *p, char ret_hex[65]);
+
+/**
+ * policy_match() - the first line that matches @q
+ * @ret: set when 0 is returned
+ *
+ * Pure: no clock (@now_sec is passed), no allocation, no lock.
+ * Return: 0 when *ret is the deciding line; else a mask of enum policy_fact that must be
+ * filled in before the answer is certain (call again with them).
+ */
+unsigned policy_match(const struct policy *p, const struct policy_query *q, int64_t now_sec,
+                      const struct policy_line **ret);
+
+/* True if a file system is left unmarked because of @line: a nowatch line all of whose
+ * predicates are mount-level (fstype=, mount=, dev=) and match. */
+const struct policy_line *policy_nowatch_mount(const struct policy *p,
+                                               const struct policy_query *mount_facts,
+                                               int64_t now_sec);
+
+/* Smallest timeout of any line, or @dflt; the deadline thread's longest sleep. */
+nsec_t policy_min_timeout(const struct policy *p, nsec_t dflt);
+/* Does any line name event=write-close explicitly? (`any` means open and exec.) */
+bool policy_wants_write_close(const struct policy *p);
+
+/* Findings of --lint go to @d. Return: number of findings. Reads the disk (stat) and NSS. */
+size_t policy_lint(const struct policy *p, int64_t now_sec, struct diag *d);
