@@ -3,12 +3,21 @@
 #pragma once
 
 #include <check.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* UNIT_MAIN("name", test_a, test_b, ...): run the cases, exit code 1 if one failed. */
-#define UNIT_MAIN(suite_name, ...)                                                       \
+#define UNIT_MAIN(suite_name, ...) UNIT_MAIN_IF(true, "", suite_name, __VA_ARGS__)
+
+/* The same, but skipped (exit code 77) with @why where @able is false. */
+#define UNIT_MAIN_IF(able, why, suite_name, ...)                                         \
 	int main(void)                                                                   \
 	{                                                                                \
+		if (!(able)) {                                                           \
+			(void)puts("skipped: " why);                                     \
+			return 77;                                                       \
+		}                                                                        \
 		const TTest *const cases[] = {__VA_ARGS__};                              \
 		Suite *s = suite_create(suite_name);                                     \
 		TCase *tc = tcase_create(suite_name);                                    \

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The fanotify calls
+ *
+ * Owns: which flags we use and what older kernels get instead; the shape of an event.
+ * Must not own: a group (the caller's), threads, what the answer should be.
+ * Hands off to: fan-probe.c, which tries all of it once.
+ */
+#include "custos/fan.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#define GROUP_FLAGS                                                                      \
+	(FAN_CLASS_CONTENT | FAN_UNLIMITED_QUEUE | FAN_UNLIMITED_MARKS | FAN_NONBLOCK |  \
+	 FAN_CLOEXEC)
+#define EVENT_FLAGS (O_RDONLY | O_LARGEFILE | O_CLOEXEC | O_NOATIME | O_NONBLOCK)
+
+int fan_group_new(bool *ret_fd_error)
+{
+	bool fd_error = true;
+	int group;
+
+	group = fanotify_init(GROUP_FLAGS | FAN_REPORT_FD_ERROR, EVENT_FLAGS);
+	if (group < 0 && errno == EINVAL) {
+		fd_error = false;
+		group = fanotify_init(GROUP_FLAGS, EVENT_FLAGS);
+	}
+	if (group < 0)
+		return -errno;
+	if (ret_fd_error)
+		*ret_fd_error = fd_error;
+	return group;
+}
+
+static int mark(int group, unsigned flags, uint64_t mask, int dirfd, const char *path)
+{
+	return fanotify_mark(group, flags, mask, dirfd, path) < 0 ? -errno : 0;
+}
+
+int fan_mark_filesystem(int group, int dirfd, const char *path)
+{
+	return mark(group, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, FAN_MASK_WATCH, dirfd, path);
+}
+
+int fan_unmark_filesystem(int group, int dirfd, const char *path)
+{
+	return mark(group, FAN_MARK_REMOVE | FAN_MARK_FILESYSTEM, FAN_MASK_WATCH, dirfd,
+		    path);
+}
+
+int fan_ignore_mount(int group, int dirfd, const char *path)
+{
+	const unsigned flags = FAN_MARK_ADD | FAN_MARK_MOUNT | FAN_MARK_IGNORED_SURV_MODIFY;
+	int r;
+
+	r = mark(group, flags | FAN_MARK_IGNORE, FAN_MASK_HOLD, dirfd, path);
+	if (r == -EINVAL) /* unknown flag: an older kernel */
+		r = mark(group, flags | FAN_MARK_IGNORED_MASK, FAN_MASK_HOLD, dirfd, path);
+	return r;
+}
+
+int fan_flush(int group)
+{
+	static const unsigned kinds[] = {FAN_MARK_INODE, FAN_MARK_MOUNT,
+					 FAN_MARK_FILESYSTEM};
+	int first = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		/* the path is not looked at, but must not be a bad address */
+		int r = mark(group, FAN_MARK_FLUSH | kinds[i], 0, AT_FDCWD, NULL);
+
+		if (r < 0 && first == 0)
+			first = r;
+	}
+	return first;
+}
+
+int fan_parse(const void *buf, size_t len, struct fan_event *ret)
+{
+	struct fanotify_event_metadata event;
+
+	if (len < sizeof(event))
+		return -EBADMSG;
+	memcpy(&event, buf, sizeof(event));
+	if (event.vers != FANOTIFY_METADATA_VERSION)
+		return -EPROTO;
+	if (event.metadata_len < sizeof(event) || event.event_len < event.metadata_len)
+		return -EBADMSG;
+	/* a tail would be a second event, whose file nobody would ever close */
+	if (event.event_len != len || event.mask == 0)
+		return -EBADMSG;
+	if (event.fd < -FAN_ERRNO_MAX)
+		return -EBADMSG;
+	*ret = (struct fan_event){.mask = event.mask, .fd = event.fd, .pid = event.pid};
+	return 0;
+}
+
+int fan_respond(int group, int fd, bool allow)
+{
+	const struct fanotify_response response = {
+		.fd = fd,
+		.response = allow ? FAN_ALLOW : FAN_DENY,
+	};
+	ssize_t n;
+
+	do
+		n = write(group, &response, sizeof(response));
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	return n == (ssize_t)sizeof(response) ? 0 : -EIO;
+}

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The fanotify calls against the running kernel
+ *
+ * Every case runs in a process, a mount namespace and on a tmpfs of its own, under an
+ * alarm; a group that dies lets every opener go. Skipped (77) without CAP_SYS_ADMIN.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "custos/cleanup.h"
+#include "custos/fan.h"
+#include "unit.h"
+
+#define CASE_LIMIT_SEC	 20
+#define EVENT_LIMIT_MSEC 2000
+#define NO_EVENT_MSEC	 100
+
+/* Enter a namespace with a tmpfs at /mnt that holds the file "f"; give its root. */
+static int world(void)
+{
+	int root, fd;
+
+	(void)alarm(CASE_LIMIT_SEC);
+	ck_assert_int_eq(unshare(CLONE_NEWNS), 0);
+	ck_assert_int_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	ck_assert_int_eq(mount("test", "/mnt", "tmpfs", 0, NULL), 0);
+	root = open("/mnt", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ck_assert_int_ge(root, 0);
+	fd = openat(root, "f", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	ck_assert_int_ge(fd, 0);
+	(void)close(fd);
+	return root;
+}
+
+static int group_new(void)
+{
+	bool fd_error;
+	int group = fan_group_new(&fd_error);
+
+	ck_assert_int_ge(group, 0);
+	return group;
+}
+
+/* A process that opens "f"; its exit status is the errno, 0 if it opened. */
+static pid_t opener(int group, int root)
+{
+	pid_t pid = fork();
+
+	ck_assert_int_ge(pid, 0);
+	if (pid > 0)
+		return pid;
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	(void)alarm(CASE_LIMIT_SEC);
+	(void)close(group);
+	_exit(openat(root, "f", O_RDONLY | O_CLOEXEC) < 0 ? errno : 0);
+}
+
+static int exit_status(pid_t pid)
+{
+	int status;
+
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+/* Take one event; -ETIMEDOUT after @limit_msec. */
+static int take(int group, int limit_msec, struct fan_event *ret)
+{
+	struct pollfd waiting = {.fd = group, .events = POLLIN};
+	struct fanotify_event_metadata buf;
+	ssize_t n;
+
+	if (poll(&waiting, 1, limit_msec) == 0)
+		return -ETIMEDOUT;
+	n = read(group, &buf, sizeof(buf));
+	return n < 0 ? -errno : fan_parse(&buf, (size_t)n, ret);
+}
+
+/* One open answered with @allow: what the opener got. */
+static int open_answered(int group, int root, bool allow)
+{
+	pid_t pid = opener(group, root);
+	struct fan_event event;
+
+	ck_assert_int_eq(take(group, EVENT_LIMIT_MSEC, &event), 0);
+	ck_assert(fan_event_is_held(&event));
+	ck_assert_int_eq(event.pid, pid);
+	ck_assert_int_eq(fan_respond(group, event.fd, allow), 0);
+	(void)close(event.fd);
+	return exit_status(pid);
+}
+
+START_TEST(fan_respond_no_opener_gets_eperm)
+{
+	int root = world(), group = group_new();
+
+	ck_assert_int_eq(fan_mark_filesystem(group, root, "."), 0);
+	ck_assert_int_eq(open_answered(group, root, false), EPERM);
+}
+END_TEST
+
+START_TEST(fan_respond_yes_opener_gets_file)
+{
+	int root = world(), group = group_new();
+
+	ck_assert_int_eq(fan_mark_filesystem(group, root, "."), 0);
+	ck_assert_int_eq(open_answered(group, root, true), 0);
+}
+END_TEST
+
+START_TEST(fan_respond_nobody_waits_enoent)
+{
+	int group = group_new();
+
+	ck_assert_int_eq(fan_respond(group, 100, true), -ENOENT);
+}
+END_TEST
+
+START_TEST(fan_respond_not_a_group_fails)
+{
+	ck_assert_int_eq(fan_respond(-1, 100, true), -EBADF);
+}
+END_TEST
+
+START_TEST(fan_group_new_event_file_has_our_flags)
+{
+	int root = world(), group = group_new(), flags;
+	struct fan_event event;
+	pid_t pid;
+
+	ck_assert_int_eq(fcntl(group, F_GETFL) & O_NONBLOCK, O_NONBLOCK);
+	ck_assert_int_eq(fcntl(group, F_GETFD), FD_CLOEXEC);
+	ck_assert_int_eq(fan_mark_filesystem(group, root, "."), 0);
+	pid = opener(group, root);
+	ck_assert_int_eq(take(group, EVENT_LIMIT_MSEC, &event), 0);
+	flags = fcntl(event.fd, F_GETFL);
+	ck_assert_int_eq(flags & O_ACCMODE, O_RDONLY);
+	ck_assert_int_eq(flags & (O_NOATIME | O_NONBLOCK), O_NOATIME | O_NONBLOCK);
+	ck_assert_int_eq(fcntl(event.fd, F_GETFD), FD_CLOEXEC);
+	ck_assert_int_eq(fan_respond(group, event.fd, true), 0);
+	ck_assert_int_eq(exit_status(pid), 0);
+}
+END_TEST
+
+START_TEST(fan_mark_filesystem_close_after_write_is_reported)
+{
+	int root = world(), group = group_new();
+	int fd = openat(root, "f", O_WRONLY | O_CLOEXEC);
+	struct fan_event event;
+
+	ck_assert_int_eq(fan_mark_filesystem(group, root, "."), 0);
+	ck_assert_int_eq(write(fd, "x", 1), 1);
+	(void)close(fd);
+	ck_assert_int_eq(take(group, EVENT_LIMIT_MSEC, &event), 0);
+	ck_assert_uint_eq(event.mask, FAN_CLOSE_WRITE);
+	ck_assert(!fan_event_is_held(&event));
+}
+END_TEST
+
+START_TEST(fan_mark_filesystem_path_only_directory_works)
+{
+	int root = world(), group = group_new();
+	int path = open("/mnt", O_PATH | O_CLOEXEC);
+
+	ck_assert_int_eq(fan_mark_filesystem(group, path, "."), 0);
+	ck_assert_int_eq(open_answered(group, root, false), EPERM);
+}
+END_TEST
+
+START_TEST(fan_mark_filesystem_proc_refused)
+{
+	ck_assert_int_eq(fan_mark_filesystem(group_new(), AT_FDCWD, "/proc"), -EINVAL);
+}
+END_TEST
+
+START_TEST(fan_unmark_filesystem_opens_go_unseen)
+{
+	int root = world(), group = group_new();
+	struct fan_event event;
+
+	ck_assert_int_eq(fan_unmark_filesystem(group, root, "."), -ENOENT);
+	ck_assert_int_eq(fan_mark_filesystem(group, root, "."), 0);
+	ck_assert_int_eq(fan_unmark_filesystem(group, root, "."), 0);
+	ck_assert_int_eq(exit_status(opener(group, root)), 0);
+	ck_assert_int_eq(take(group, NO_EVENT_MSEC, &event), -ETIMEDOUT);
+}
+END_TEST
+
+START_TEST(fan_ignore_mount_own_view_unseen_other_mount_seen)
+{
+	int root = world(), group = group_new(), other;
+	struct fan_event event;
+
+	other = open_tree(root, ".", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	ck_assert_int_ge(other, 0);
+	ck_assert_int_eq(fan_mark_filesystem(group, root, "."), 0);
+	ck_assert_int_eq(fan_ignore_mount(group, AT_FDCWD, "/mnt"), 0);
+	ck_assert_int_eq(exit_status(opener(group, root)), 0);
+	ck_assert_int_eq(take(group, NO_EVENT_MSEC, &event), -ETIMEDOUT);
+	ck_assert_int_eq(open_answered(group, other, false), EPERM);
+}
+END_TEST
+
+START_TEST(fan_flush_takes_every_kind_of_mark)
+{
+	int root = world(), group = group_new();
+	struct fan_event event;
+
+	ck_assert_int_eq(fan_mark_filesystem(group, root, "."), 0);
+	ck_assert_int_eq(fanotify_mark(group, FAN_MARK_ADD | FAN_MARK_MOUNT, FAN_OPEN_PERM,
+				       root, "."), 0);
+	ck_assert_int_eq(fanotify_mark(group, FAN_MARK_ADD, FAN_OPEN_PERM, root, "."), 0);
+	ck_assert_int_eq(fan_flush(group), 0);
+	ck_assert_int_eq(exit_status(opener(group, root)), 0);
+	ck_assert_int_eq(take(group, NO_EVENT_MSEC, &event), -ETIMEDOUT);
+}
+END_TEST
+
+START_TEST(fan_probe_as_root_can_refuse)
+{
+	char why[FAN_PROBE_WHY_BYTES] = "";
+
+	ck_assert_msg(fan_probe(why, sizeof(why)) == 0, "%s", why);
+	ck_assert_str_eq(why, "");
+}
+END_TEST
+
+START_TEST(fan_probe_as_user_names_capability)
+{
+	char why[FAN_PROBE_WHY_BYTES] = "";
+
+	ck_assert_int_eq(setresuid(65534, 65534, 65534), 0);
+	ck_assert_int_eq(fan_probe(why, sizeof(why)), -EPERM);
+	ck_assert_ptr_nonnull(strstr(why, "CAP_SYS_ADMIN is missing"));
+}
+END_TEST
+
+START_TEST(fan_probe_in_user_namespace_says_so)
+{
+	char why[FAN_PROBE_WHY_BYTES] = "";
+
+	if (unshare(CLONE_NEWUSER) < 0)
+		return; /* switched off on this machine: nothing to be inside of */
+	ck_assert_int_eq(fan_probe(why, sizeof(why)), -EPERM);
+	ck_assert_ptr_nonnull(strstr(why, "inside a user namespace"));
+}
+END_TEST
+
+START_TEST(fan_probe_without_descriptors_names_the_step)
+{
+	char why[FAN_PROBE_WHY_BYTES] = "";
+	const struct rlimit limit = {.rlim_cur = 64, .rlim_max = 64};
+
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	while (dup(0) >= 0)
+		;
+	ck_assert_int_eq(errno, EMFILE);
+	/* exactly the two that the result pipe needs */
+	(void)close(62);
+	(void)close(63);
+	ck_assert_int_eq(fan_probe(why, sizeof(why)), -EMFILE);
+	ck_assert_ptr_nonnull(strstr(why, "creating a fanotify group"));
+}
+END_TEST
+
+static bool able(void)
+{
+	int group = fan_group_new(NULL);
+
+	if (group < 0)
+		return false;
+	(void)close(group);
+	return unshare(CLONE_NEWNS) == 0;
+}
+
+UNIT_MAIN_IF(able(), "needs CAP_SYS_ADMIN in the initial user namespace", "fan-kernel",
+	     fan_respond_no_opener_gets_eperm, fan_respond_yes_opener_gets_file,
+	     fan_respond_nobody_waits_enoent, fan_respond_not_a_group_fails,
+	     fan_group_new_event_file_has_our_flags,
+	     fan_mark_filesystem_close_after_write_is_reported,
+	     fan_mark_filesystem_path_only_directory_works, fan_mark_filesystem_proc_refused,
+	     fan_unmark_filesystem_opens_go_unseen,
+	     fan_ignore_mount_own_view_unseen_other_mount_seen,
+	     fan_flush_takes_every_kind_of_mark, fan_probe_as_root_can_refuse,
+	     fan_probe_as_user_names_capability, fan_probe_in_user_namespace_says_so,
+	     fan_probe_without_descriptors_names_the_step)
