@@ -52,21 +52,29 @@ void bench_pin(int cpu)
 	(void)sched_setaffinity(0, sizeof(set), &set); /* a figure then shows it */
 }
 
-int bench_tmpfs(const char *size, int *ret_dirfd)
+int bench_mount(const char *path, const char *size)
 {
 	char options[64];
 	int fd;
 
 	(void)snprintf(options, sizeof(options), "size=%s,mode=0755", size);
+	if (mount("custos-bench", path, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0)
+		return -errno;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int bench_tmpfs(const char *size, int *ret_dirfd)
+{
+	int fd;
+
 	if (unshare(CLONE_NEWNS) < 0)
 		return -errno;
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return -errno;
-	if (mount("custos-bench", "/mnt", "tmpfs", MS_NOSUID | MS_NODEV, options) < 0)
-		return -errno;
-	fd = open("/mnt", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = bench_mount("/mnt", size);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	*ret_dirfd = fd;
 	return 0;
 }
@@ -288,8 +296,12 @@ void bench_median(const struct opener_result *results, unsigned n,
 	COLUMN(opens_per_sec);
 	COLUMN(cpu_usec);
 #undef COLUMN
-	for (unsigned i = 0; i < n; i++)
+	m.p50_low = m.p50_high = results[0].p50_usec;
+	for (unsigned i = 0; i < n; i++) {
+		m.p50_low = MIN(m.p50_low, results[i].p50_usec);
+		m.p50_high = MAX(m.p50_high, results[i].p50_usec);
 		m.n_errors += results[i].n_errors;
+	}
 	*ret = m;
 }
 

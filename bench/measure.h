@@ -28,14 +28,19 @@ struct opener_plan {
 /* One run, or the medians of several. */
 struct opener_result {
 	double p50_usec, p99_usec, p999_usec; /* of open+read+close */
+	double p50_low, p50_high; /* of the rounds: where the scheduler puts two threads
+				     makes two worlds, a median alone hides that */
 	double opens_per_sec;
 	double cpu_usec; /* CPU of the openers for one open */
 	unsigned n_errors;
 };
 
+/* Mount a tmpfs of @size (a mount option) at @path. Return: its root, or negative errno. */
+int bench_mount(const char *path, const char *size);
+
 /**
  * bench_tmpfs() - enter a private mount namespace with a tmpfs of our own
- * @size:    mount option "size=", for instance "512m"
+ * @size:      for instance "512m"
  * @ret_dirfd: set on success: the root of that tmpfs (at /mnt, seen by us alone)
  *
  * Context: before any thread exists. Needs CAP_SYS_ADMIN.

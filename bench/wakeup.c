@@ -6,7 +6,7 @@
  * in a mount namespace of our own: blocking read or epoll, one reader or two, answer
  * by the reader or handed to a worker that sleeps or spins first, pinned or not,
  * scheduling class. Shapes alternate within a round; figures are medians of rounds.
- * `wakeup [--rounds N] [--opens N] [SHAPE...]`, as root.
+ * Run by the script bench/wakeup.
  *
  * Owns: the table of shapes and the printed table.
  * Must not own: listeners (wakeup-listener.c), openers (measure.c).
@@ -145,33 +145,17 @@ static int run(const struct options *options, int dirfd)
 	return r;
 }
 
-/* Where the scheduler puts two threads makes two worlds: show that they differ. */
-static void p50_range(const struct opener_result *rounds, unsigned n, double *ret_low,
-		      double *ret_high)
-{
-	double low = rounds[0].p50_usec, high = low;
-
-	for (unsigned i = 1; i < n; i++) {
-		low = MIN(low, rounds[i].p50_usec);
-		high = MAX(high, rounds[i].p50_usec);
-	}
-	*ret_low = low;
-	*ret_high = high;
-}
-
 static void print_row(const struct options *options, const char *name,
 		      const struct series *series, double baseline)
 {
 	struct opener_result one, many, listener;
-	double low, high;
 
 	bench_median(series->one, options->n_rounds, &one);
 	bench_median(series->many, options->n_rounds, &many);
 	bench_median(series->listener, options->n_rounds, &listener);
-	p50_range(series->one, options->n_rounds, &low, &high);
 	(void)printf("| %-22s | %6.1f | %6.1f..%-6.1f | %6.1f | %7.1f | %5.2f | %8.0f | %5.1f "
 		     "| %5.1f |%s\n",
-		     name, one.p50_usec, low, high, one.p99_usec, one.p999_usec,
+		     name, one.p50_usec, one.p50_low, one.p50_high, one.p99_usec, one.p999_usec,
 		     one.p50_usec / baseline, many.opens_per_sec, one.cpu_usec,
 		     listener.cpu_usec, one.n_errors + many.n_errors ? " ERRORS" : "");
 }
