@@ -95,7 +95,7 @@ int bench_files(int dirfd, unsigned first, unsigned n)
 
 		bench_name(name, i);
 		(void)snprintf(text, sizeof(text), "%s %llu ", name,
-			       (unsigned long long)clock_now());
+		               (unsigned long long)clock_now());
 		(void)unlinkat(dirfd, name, 0); /* usually not there */
 		fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 		if (fd < 0)
@@ -145,7 +145,7 @@ static void opener_wait(struct arena *arena)
 }
 
 _Noreturn static void opener_main(const struct opener_plan *plan, struct arena *arena,
-				  unsigned self, unsigned n_openers)
+                                  unsigned self, unsigned n_openers)
 {
 	unsigned at = plan->n_files / n_openers * self;
 	unsigned warm_files = plan->warm_files ? plan->warm_files : plan->n_files;
@@ -192,7 +192,7 @@ static double percentile_usec(const uint32_t *sorted, size_t n, double share)
 }
 
 static void arena_reduce(struct arena *arena, unsigned n_openers, unsigned n_opens,
-			 struct opener_result *ret)
+                         struct opener_result *ret)
 {
 	size_t n = (size_t)n_openers * n_opens;
 	nsec_t start = arena->of[0].start, end = arena->of[0].end, cpu = 0;
@@ -235,9 +235,10 @@ static void openers_start(struct arena *arena, unsigned n)
 }
 
 int bench_openers(const struct opener_plan *plan, unsigned n_openers,
-		  struct opener_result *ret)
+                  struct opener_result *ret)
 {
-	size_t size = sizeof(struct arena) + sizeof(uint32_t) * n_openers * plan->n_opens;
+	size_t size =
+		sizeof(struct arena) + sizeof(uint32_t) * n_openers * plan->n_opens;
 	pid_t pids[BENCH_OPENERS_MAX];
 	struct arena *arena;
 	unsigned n = 0;
@@ -246,7 +247,7 @@ int bench_openers(const struct opener_plan *plan, unsigned n_openers,
 	if (n_openers == 0 || n_openers > BENCH_OPENERS_MAX || plan->n_opens == 0)
 		return -EINVAL;
 	arena = mmap(NULL, size, PROT_READ | PROT_WRITE,
-		     MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	             MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	if (arena == MAP_FAILED)
 		return -errno;
 	for (; n < n_openers; n++) {
@@ -285,11 +286,12 @@ static double median(const struct opener_result *results, unsigned n, size_t off
 }
 
 void bench_median(const struct opener_result *results, unsigned n,
-		  struct opener_result *ret)
+                  struct opener_result *ret)
 {
 	struct opener_result m = {0};
 
-#define COLUMN(field) m.field = median(results, n, offsetof(struct opener_result, field))
+#define COLUMN(field)                                                                  \
+	m.field = median(results, n, offsetof(struct opener_result, field))
 	COLUMN(p50_usec);
 	COLUMN(p99_usec);
 	COLUMN(p999_usec);
@@ -334,5 +336,5 @@ void bench_machine(char *buf, size_t size)
 	cpu_model(model, sizeof(model));
 	(void)strftime(date, sizeof(date), "%Y-%m-%d %H:%M UTC", gmtime_r(&now, &tm));
 	(void)snprintf(buf, size, "%s, %ld cpus, Linux %s, %s", model,
-		       sysconf(_SC_NPROCESSORS_ONLN), uts.release, date);
+	               sysconf(_SC_NPROCESSORS_ONLN), uts.release, date);
 }

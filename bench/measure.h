@@ -15,27 +15,27 @@
 
 /* What the openers of one run do. */
 struct opener_plan {
-	int dirfd;          /* directory of the files, borrowed */
-	unsigned first;     /* number of the first file */
-	unsigned n_files;   /* files used in turn; every opener starts elsewhere */
-	unsigned n_opens;   /* measured opens of each opener */
-	unsigned n_warmup;  /* opens before the clock starts */
-	unsigned warm_base; /* warm-up opens the files from here on ... */
+	int dirfd;           /* directory of the files, borrowed */
+	unsigned first;      /* number of the first file */
+	unsigned n_files;    /* files used in turn; every opener starts elsewhere */
+	unsigned n_opens;    /* measured opens of each opener */
+	unsigned n_warmup;   /* opens before the clock starts */
+	unsigned warm_base;  /* warm-up opens the files from here on ... */
 	unsigned warm_files; /* ... this many, in turn (0 = those measured) */
-	int cpu;            /* pin all openers here, -1 = leave to the kernel */
+	int cpu;             /* pin all openers here, -1 = leave to the kernel */
 };
 
 /* One run, or the medians of several. */
 struct opener_result {
 	double p50_usec, p99_usec, p999_usec; /* of open+read+close */
 	double p50_low, p50_high; /* of the rounds: where the scheduler puts two threads
-				     makes two worlds, a median alone hides that */
+	                             makes two worlds, a median alone hides that */
 	double opens_per_sec;
 	double cpu_usec; /* CPU of the openers for one open */
 	unsigned n_errors;
 };
 
-/* Mount a tmpfs of @size (a mount option) at @path. Return: its root, or negative errno. */
+/* Mount a tmpfs of @size ("512m") at @path. Return: its root, or a negative errno. */
 int bench_mount(const char *path, const char *size);
 
 /**
@@ -52,7 +52,7 @@ int bench_tmpfs(const char *size, int *ret_dirfd);
 void bench_name(char name[BENCH_NAME_BYTES], unsigned i);
 
 /**
- * bench_files() - write files @first .. @first + @n - 1, each 4 KiB and unlike any other
+ * bench_files() - write @n files from number @first on, each of 4 KiB, all unlike
  *
  * Existing files are replaced by new inodes, so that nobody can remember them.
  * Return: 0 or a negative errno.
@@ -67,16 +67,16 @@ int bench_files(int dirfd, unsigned first, unsigned n);
  * Return: 0 or a negative errno; -EIO when an opener died.
  */
 int bench_openers(const struct opener_plan *plan, unsigned n_openers,
-		  struct opener_result *ret);
+                  struct opener_result *ret);
 
 /* Median of each column over @n results (n >= 1); errors are summed. */
 void bench_median(const struct opener_result *results, unsigned n,
-		  struct opener_result *ret);
+                  struct opener_result *ret);
 
 /* Process CPU time of @pid so far, in microseconds; 0 when it is gone. */
 double bench_cpu_usec(int pid);
 
-/* "name, N cpus, kernel release, date" in @buf: what a figure is worth nothing without. */
+/* Processor, CPUs, kernel and date: what a figure is worth nothing without. */
 void bench_machine(char *buf, size_t size);
 
 /* Pin the calling thread to @cpu; -1 does nothing. */

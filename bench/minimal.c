@@ -19,10 +19,10 @@ int main(int argc, char **argv)
 	if (argc != 2)
 		return 2;
 	group = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC | FAN_UNLIMITED_QUEUE,
-			      O_RDONLY | O_LARGEFILE | O_CLOEXEC | O_NOATIME);
-	if (group < 0 || fanotify_mark(group, FAN_MARK_ADD | FAN_MARK_FILESYSTEM,
-				       FAN_OPEN_PERM | FAN_OPEN_EXEC_PERM, AT_FDCWD,
-				       argv[1]) < 0) {
+	                      O_RDONLY | O_LARGEFILE | O_CLOEXEC | O_NOATIME);
+	if (group < 0 ||
+	    fanotify_mark(group, FAN_MARK_ADD | FAN_MARK_FILESYSTEM,
+	                  FAN_OPEN_PERM | FAN_OPEN_EXEC_PERM, AT_FDCWD, argv[1]) < 0) {
 		perror("minimal");
 		return 1;
 	}
@@ -30,7 +30,8 @@ int main(int argc, char **argv)
 	(void)fflush(stdout);
 	while (read(group, &event, sizeof(event)) == (ssize_t)sizeof(event)) {
 		response.fd = event.fd;
-		if (write(group, &response, sizeof(response)) != (ssize_t)sizeof(response))
+		if (write(group, &response, sizeof(response)) !=
+		    (ssize_t)sizeof(response))
 			return 1;
 		(void)close(event.fd);
 	}

@@ -23,9 +23,9 @@
 #include "report.h"
 #include "subject.h"
 
-#define ROUNDS	     9
+#define ROUNDS       9
 #define ROUNDS_MIN   5 /* medians of fewer say little */
-#define OPENS	     2000
+#define OPENS        2000
 #define OPENS_MAX    10000 /* 7 openers' first opens must fit the tmpfs */
 #define AGAIN_FILES  256
 #define WARMUP_OPENS (4 * AGAIN_FILES)
@@ -65,8 +65,10 @@ static const struct row rows[N_ROWS] = {
 	[ROW_NATIVE] = {"native", SUBJECT_NONE},
 	[ROW_MINIMAL_FIRST] = {"minimal, first open", SUBJECT_MINIMAL, .first = true},
 	[ROW_MINIMAL] = {"minimal", SUBJECT_MINIMAL},
-	[ROW_MINIMAL_NEAR] = {"minimal, same CPU", SUBJECT_MINIMAL, .placing = PLACE_NEAR},
-	[ROW_MINIMAL_FAR] = {"minimal, other CPU", SUBJECT_MINIMAL, .placing = PLACE_FAR},
+	[ROW_MINIMAL_NEAR] = {"minimal, same CPU", SUBJECT_MINIMAL,
+                              .placing = PLACE_NEAR},
+	[ROW_MINIMAL_FAR] = {"minimal, other CPU", SUBJECT_MINIMAL,
+                             .placing = PLACE_FAR},
 	[ROW_COLD] = {"custos cold (first open)", SUBJECT_CUSTOS, .first = true},
 	[ROW_WARM] = {"custos warm", SUBJECT_CUSTOS},
 };
@@ -118,7 +120,7 @@ static int make_files(const struct run *run, const struct row *row)
 }
 
 static int measure_width(const struct run *run, const struct row *row, unsigned width,
-			 struct opener_result *ret)
+                         struct opener_result *ret)
 {
 	struct opener_plan plan = {
 		.dirfd = run->world.watched_fd,
@@ -156,7 +158,7 @@ static int measure_row(struct run *run, enum row_id id, unsigned round)
 	if (r < 0)
 		return r;
 	r = subject_start(row->subject, &run->world, listener_cpu[row->placing], &pid,
-			  run->why[id]);
+	                  run->why[id]);
 	if (r == -ENOENT) {
 		run->skipped[id] = true;
 		return 0;
@@ -219,7 +221,7 @@ static int report(struct run *run, FILE *json)
 		out[i].skipped = run->skipped[i] ? run->why[i] : NULL;
 		for (unsigned w = 0; w < REPORT_WIDTHS; w++)
 			bench_median(run->results[i][w], run->n_rounds,
-				     &out[i].by_width[w]);
+			             &out[i].by_width[w]);
 	}
 	report_print(&report, stdout);
 	return json ? report_json(&report, json) : 0;
@@ -227,10 +229,11 @@ static int report(struct run *run, FILE *json)
 
 static int usage(void)
 {
-	(void)fprintf(stderr,
-		      "usage: bench/open [--build DIR] [--rounds %d..%d] [--opens 1..%d] "
-		      "[--json FILE]\n",
-		      ROUNDS_MIN, BENCH_ROUNDS_MAX, OPENS_MAX);
+	(void)fprintf(
+		stderr,
+		"usage: bench/open [--build DIR] [--rounds %d..%d] [--opens 1..%d] "
+		"[--json FILE]\n",
+		ROUNDS_MIN, BENCH_ROUNDS_MAX, OPENS_MAX);
 	return 2;
 }
 
@@ -260,14 +263,16 @@ static int parse_args(int argc, char **argv, struct run *run, FILE **json)
 			return -errno;
 	}
 	if (optind != argc || run->n_rounds < ROUNDS_MIN ||
-	    run->n_rounds > BENCH_ROUNDS_MAX || !run->n_opens || run->n_opens > OPENS_MAX)
+	    run->n_rounds > BENCH_ROUNDS_MAX || !run->n_opens ||
+	    run->n_opens > OPENS_MAX)
 		return -EINVAL;
 	return 0;
 }
 
 int main(int argc, char **argv)
 {
-	static struct run run = {.world.build = ".", .n_rounds = ROUNDS, .n_opens = OPENS};
+	static struct run run = {
+		.world.build = ".", .n_rounds = ROUNDS, .n_opens = OPENS};
 	_cleanup_(file_closep) FILE *json = NULL;
 	int r;
 

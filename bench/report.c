@@ -19,7 +19,7 @@ struct ratio {
 
 /* Return: false when one of the two rows was not measured. */
 static bool bar_ratio(const struct report *report, const struct report_bar *bar,
-		      struct ratio *ret)
+                      struct ratio *ret)
 {
 	const struct report_row *over = &report->rows[bar->over];
 	const struct report_row *under = &report->rows[bar->under];
@@ -41,9 +41,9 @@ static void print_row(const struct report_row *row, FILE *to)
 		(void)fprintf(to, "| %-24s | skipped: %s\n", row->name, row->skipped);
 		return;
 	}
-	(void)fprintf(to, "| %-24s | %7.1f | %6.1f..%-6.1f | %7.1f | %8.1f |", row->name,
-		      one->p50_usec, one->p50_low, one->p50_high, one->p99_usec,
-		      one->p999_usec);
+	(void)fprintf(to, "| %-24s | %7.1f | %6.1f..%-6.1f | %7.1f | %8.1f |",
+	              row->name, one->p50_usec, one->p50_low, one->p50_high,
+	              one->p99_usec, one->p999_usec);
 	for (unsigned w = 0; w < REPORT_WIDTHS; w++) {
 		n_errors += row->by_width[w].n_errors;
 		if (row->narrow && w > 0)
@@ -56,7 +56,8 @@ static void print_row(const struct report_row *row, FILE *to)
 	(void)fputc('\n', to);
 }
 
-static void print_bar(const struct report *report, const struct report_bar *bar, FILE *to)
+static void print_bar(const struct report *report, const struct report_bar *bar,
+                      FILE *to)
 {
 	struct ratio ratio;
 
@@ -65,25 +66,25 @@ static void print_bar(const struct report *report, const struct report_bar *bar,
 		return;
 	}
 	(void)fprintf(to, "%s = %.2f (best rounds %.2f)", bar->name, ratio.median,
-		      ratio.best);
+	              ratio.best);
 	if (bar->limit > 0)
 		(void)fprintf(to, "; bar <= %.2f for both: %s", bar->limit,
-			      ratio.is_met ? "met" : "NOT MET");
+		              ratio.is_met ? "met" : "NOT MET");
 	(void)fputc('\n', to);
 }
 
 void report_print(const struct report *report, FILE *to)
 {
 	(void)fprintf(to,
-		      "%s\nopen+read+close of %d-byte files on tmpfs, medians of %u "
-		      "alternating rounds of %u opens for each opener\nrules: %s\n\n",
-		      report->machine, BENCH_FILE_BYTES, report->n_rounds,
-		      report->n_opens, report->rules);
+	              "%s\nopen+read+close of %d-byte files on tmpfs, medians of %u "
+	              "alternating rounds of %u opens for each opener\nrules: %s\n\n",
+	              report->machine, BENCH_FILE_BYTES, report->n_rounds,
+	              report->n_opens, report->rules);
 	(void)fprintf(to,
-		      "| %-24s | %7s | %14s | %7s | %8s | %9s | %9s | %9s |\n"
-		      "|---|---|---|---|---|---|---|---|\n",
-		      "row", "p50 us", "p50 of rounds", "p99 us", "p99.9 us", "opens/s 1",
-		      "opens/s 2", "opens/s 4");
+	              "| %-24s | %7s | %14s | %7s | %8s | %9s | %9s | %9s |\n"
+	              "|---|---|---|---|---|---|---|---|\n",
+	              "row", "p50 us", "p50 of rounds", "p99 us", "p99.9 us",
+	              "opens/s 1", "opens/s 2", "opens/s 4");
 	for (unsigned i = 0; i < report->n_rows; i++)
 		print_row(&report->rows[i], to);
 	(void)fputc('\n', to);
@@ -94,10 +95,10 @@ void report_print(const struct report *report, FILE *to)
 static json_t *json_width(unsigned n_openers, const struct opener_result *r)
 {
 	return json_pack("{s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:i}", "openers",
-			 (int)n_openers, "p50Usec", r->p50_usec, "p50LowUsec", r->p50_low,
-			 "p50HighUsec", r->p50_high, "p99Usec", r->p99_usec, "p999Usec",
-			 r->p999_usec, "opensPerSec", r->opens_per_sec, "openerCpuUsec",
-			 r->cpu_usec, "errors", (int)r->n_errors);
+	                 (int)n_openers, "p50Usec", r->p50_usec, "p50LowUsec",
+	                 r->p50_low, "p50HighUsec", r->p50_high, "p99Usec", r->p99_usec,
+	                 "p999Usec", r->p999_usec, "opensPerSec", r->opens_per_sec,
+	                 "openerCpuUsec", r->cpu_usec, "errors", (int)r->n_errors);
 }
 
 static json_t *json_row(const struct report_row *row)
@@ -105,11 +106,12 @@ static json_t *json_row(const struct report_row *row)
 	json_t *widths;
 
 	if (row->skipped)
-		return json_pack("{s:s, s:s}", "name", row->name, "skipped", row->skipped);
+		return json_pack("{s:s, s:s}", "name", row->name, "skipped",
+		                 row->skipped);
 	widths = json_array();
 	for (unsigned w = 0; w < (row->narrow ? 1 : REPORT_WIDTHS); w++)
-		(void)json_array_append_new(widths, json_width(report_widths[w],
-							       &row->by_width[w]));
+		(void)json_array_append_new(
+			widths, json_width(report_widths[w], &row->by_width[w]));
 	return json_pack("{s:s, s:o}", "name", row->name, "runs", widths);
 }
 
@@ -121,10 +123,10 @@ static json_t *json_bar(const struct report *report, const struct report_bar *ba
 		return json_pack("{s:s, s:n}", "name", bar->name, "ratio");
 	if (bar->limit <= 0)
 		return json_pack("{s:s, s:f, s:f}", "name", bar->name, "ratio",
-				 ratio.median, "bestRatio", ratio.best);
+		                 ratio.median, "bestRatio", ratio.best);
 	return json_pack("{s:s, s:f, s:f, s:f, s:b}", "name", bar->name, "ratio",
-			 ratio.median, "bestRatio", ratio.best, "limit", bar->limit, "met",
-			 (int)ratio.is_met);
+	                 ratio.median, "bestRatio", ratio.best, "limit", bar->limit,
+	                 "met", (int)ratio.is_met);
 }
 
 int report_json(const struct report *report, FILE *to)
@@ -138,8 +140,8 @@ int report_json(const struct report *report, FILE *to)
 	for (unsigned i = 0; i < report->n_bars; i++)
 		(void)json_array_append_new(bars, json_bar(report, &report->bars[i]));
 	all = json_pack("{s:s, s:s, s:i, s:i, s:o, s:o}", "machine", report->machine,
-			"rules", report->rules, "rounds", (int)report->n_rounds, "opens",
-			(int)report->n_opens, "rows", rows, "bars", bars);
+	                "rules", report->rules, "rounds", (int)report->n_rounds,
+	                "opens", (int)report->n_opens, "rows", rows, "bars", bars);
 	if (!all)
 		return -ENOMEM;
 	r = json_dumpf(all, to, JSON_INDENT(2)) < 0 ? -EIO : 0;

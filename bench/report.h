@@ -6,15 +6,15 @@
 
 #include "measure.h"
 
-#define REPORT_WIDTHS	  3 /* 1, 2 and 4 openers */
+#define REPORT_WIDTHS 3 /* 1, 2 and 4 openers */
 
 extern const unsigned report_widths[REPORT_WIDTHS];
 
 struct report_row {
 	const char *name;
-	const char *skipped; /* reason, or NULL */
+	const char *skipped;                          /* reason, or NULL */
 	struct opener_result by_width[REPORT_WIDTHS]; /* medians */
-	bool narrow; /* one opener only */
+	bool narrow;                                  /* one opener only */
 };
 
 /*

@@ -22,11 +22,12 @@
 #include "custos/cleanup.h"
 #include "measure.h"
 
-#define START_LIMIT_MSEC 30000 /* a debug build with sanitizers is slow to load rules */
-#define STOP_LIMIT_MSEC	 10000
-#define STEP_MSEC	 20
-#define BAIT_EICAR	 "bait-eicar"
-#define BAIT_HASH	 "bait-hash"
+#define START_LIMIT_MSEC 30000 /* a debug build with sanitizers is slow to load rules  \
+	                        */
+#define STOP_LIMIT_MSEC 10000
+#define STEP_MSEC       20
+#define BAIT_EICAR      "bait-eicar"
+#define BAIT_HASH       "bait-hash"
 
 /* SHA-256 of "abc", the example of FIPS 180-2 */
 #define ABC_SHA256 "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
@@ -68,7 +69,8 @@ static int write_hashes(const char *base)
 	(void)fprintf(f, "%s\n", ABC_SHA256);
 	for (uint64_t i = 1; i < SUBJECT_HASHES; i++) {
 		for (uint64_t word = 0; word < 4; word++)
-			(void)fprintf(f, "%016llx", (unsigned long long)mix(i * 4 + word));
+			(void)fprintf(f, "%016llx",
+			              (unsigned long long)mix(i * 4 + word));
 		(void)fputc('\n', f);
 	}
 	return close_checked(f);
@@ -81,14 +83,14 @@ static int write_config(const struct world *world)
 	if (!f)
 		return -errno;
 	(void)fprintf(f,
-		      "[Daemon]\nMode=enforce\n[Watch]\nMount=%s\n"
-		      "[Rules]\nHashes=%s/hashes.sha256\n",
-		      world->watched, world->base);
+	              "[Daemon]\nMode=enforce\n[Watch]\nMount=%s\n"
+	              "[Rules]\nHashes=%s/hashes.sha256\n",
+	              world->watched, world->base);
 	return close_checked(f);
 }
 
 static int write_bait(const char *dir, const char *name, const char *head,
-		      const char *tail)
+                      const char *tail)
 {
 	FILE *f = open_in(dir, name);
 
@@ -173,14 +175,15 @@ static bool is_ready(enum subject_kind kind, const struct world *world, const ch
 	       is_refused(world->watched_fd, BAIT_HASH);
 }
 
-static int wait_ready(enum subject_kind kind, const struct world *world, const char *log,
-		      pid_t pid, char *why)
+static int wait_ready(enum subject_kind kind, const struct world *world,
+                      const char *log, pid_t pid, char *why)
 {
 	/* a subject that marks but never answers would hold us for ever */
 	(void)alarm(2 * START_LIMIT_MSEC / 1000);
 	for (unsigned msec = 0; msec < START_LIMIT_MSEC; msec += STEP_MSEC) {
 		if (waitpid(pid, NULL, WNOHANG) != 0) {
-			(void)snprintf(why, SUBJECT_WHY_BYTES, "ended at once, see the log");
+			(void)snprintf(why, SUBJECT_WHY_BYTES,
+			               "ended at once, see the log");
 			return -ECHILD;
 		}
 		if (is_ready(kind, world, log)) {
@@ -190,7 +193,7 @@ static int wait_ready(enum subject_kind kind, const struct world *world, const c
 		(void)usleep(STEP_MSEC * 1000);
 	}
 	(void)snprintf(why, SUBJECT_WHY_BYTES, "not ready after %d s",
-		       START_LIMIT_MSEC / 1000);
+	               START_LIMIT_MSEC / 1000);
 	return -ETIMEDOUT;
 }
 
@@ -210,15 +213,15 @@ struct command {
 };
 
 static void command_init(struct command *c, enum subject_kind kind,
-			 const struct world *world)
+                         const struct world *world)
 {
-	char *custosd[] = {c->program,	"--config-root", c->etc,   "--runtime-dir",
-			   c->run, "--state-dir",   c->state, NULL};
+	char *custosd[] = {c->program, "--config-root", c->etc,   "--runtime-dir",
+	                   c->run,     "--state-dir",   c->state, NULL};
 	char *minimal[] = {c->program, (char *)world->watched, NULL};
 	bool is_custos = kind == SUBJECT_CUSTOS;
 
 	(void)snprintf(c->program, sizeof(c->program), "%s/%s", world->build,
-		       is_custos ? "daemon/custosd" : "bench/minimal");
+	               is_custos ? "daemon/custosd" : "bench/minimal");
 	(void)snprintf(c->log, sizeof(c->log), "%s/log", world->base);
 	(void)snprintf(c->etc, sizeof(c->etc), "%s/etc", world->base);
 	(void)snprintf(c->run, sizeof(c->run), "%s/run", world->base);
@@ -229,8 +232,8 @@ static void command_init(struct command *c, enum subject_kind kind,
 		memcpy(c->argv, minimal, sizeof(minimal));
 }
 
-int subject_start(enum subject_kind kind, const struct world *world, int cpu, pid_t *ret,
-		  char *why)
+int subject_start(enum subject_kind kind, const struct world *world, int cpu,
+                  pid_t *ret, char *why)
 {
 	struct command command;
 	pid_t pid;
@@ -242,7 +245,7 @@ int subject_start(enum subject_kind kind, const struct world *world, int cpu, pi
 	command_init(&command, kind, world);
 	if (access(command.program, X_OK) < 0) {
 		(void)snprintf(why, SUBJECT_WHY_BYTES, "%s is not built",
-			       strrchr(command.program, '/') + 1);
+		               strrchr(command.program, '/') + 1);
 		return -ENOENT;
 	}
 	(void)unlink(command.log); /* of the one before */

@@ -11,13 +11,13 @@ enum subject_kind {
 	SUBJECT_CUSTOS,  /* custosd with the built-in rules and N_HASHES hashes */
 };
 
-#define SUBJECT_HASHES	  200000
+#define SUBJECT_HASHES    200000
 #define SUBJECT_WHY_BYTES 256
 
 /* Where things are; all inside the private mount namespace but @build. */
 struct world {
-	const char *build; /* build tree with bench/minimal and daemon/custosd */
-	const char *base;  /* tmpfs for configuration, state and logs */
+	const char *build;   /* build tree with bench/minimal and daemon/custosd */
+	const char *base;    /* tmpfs for configuration, state and logs */
 	const char *watched; /* root of the measured tmpfs */
 	int watched_fd;
 };
@@ -38,8 +38,8 @@ int subject_prepare(const struct world *world);
  * custosd counts as started once it refuses both baits (EICAR, a listed hash).
  * Return: 0; -ENOENT when the program is not built; or another negative errno.
  */
-int subject_start(enum subject_kind kind, const struct world *world, int cpu, pid_t *ret,
-		  char *why);
+int subject_start(enum subject_kind kind, const struct world *world, int cpu,
+                  pid_t *ret, char *why);
 
 /* Stop @pid and whatever it started: SIGTERM, then SIGKILL to its process group. */
 void subject_stop(pid_t pid);

@@ -28,7 +28,7 @@
 #include "custos/clock.h"
 #include "measure.h"
 
-#define LISTENER_ALARM_SEC 60  /* one that outlives its run must not hold openers */
+#define LISTENER_ALARM_SEC 60 /* one that outlives its run must not hold openers */
 #define START_LIMIT_MSEC   2000
 #define FIFO_PRIORITY      10
 #define HANDS_MAX          256 /* power of two; more than there are openers */
@@ -147,7 +147,7 @@ static void *reader_main(void *arg)
 		event.events |= EPOLLEXCLUSIVE;
 	if (l->shape.spread)
 		bench_pin((int)(atomic_fetch_add(&l->n_started, 1) %
-				(unsigned)sysconf(_SC_NPROCESSORS_ONLN)));
+		                (unsigned)sysconf(_SC_NPROCESSORS_ONLN)));
 	bench_pin((int)l->shape.reader_on - 1);
 	if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, l->group, &event) < 0)
 		_exit(5);
@@ -180,13 +180,13 @@ static int group_open(const struct shape *shape, int dirfd)
 		flags |= FAN_NONBLOCK;
 	group = fanotify_init(flags, O_RDONLY | O_LARGEFILE | O_CLOEXEC | O_NOATIME);
 	if (group < 0 || fanotify_mark(group, FAN_MARK_ADD | FAN_MARK_FILESYSTEM,
-				       FAN_OPEN_PERM, dirfd, ".") < 0)
+	                               FAN_OPEN_PERM, dirfd, ".") < 0)
 		_exit(2);
 	return group;
 }
 
 _Noreturn static void listener_main(const struct shape *shape, int dirfd,
-				    atomic_bool *ready)
+                                    atomic_bool *ready)
 {
 	static struct listener l; /* zero; too large for no reason to be on the stack */
 	pthread_t thread;
@@ -209,7 +209,7 @@ _Noreturn static void listener_main(const struct shape *shape, int dirfd,
 int listener_start(const struct shape *shape, int dirfd, pid_t *ret)
 {
 	atomic_bool *ready = mmap(NULL, sizeof(*ready), PROT_READ | PROT_WRITE,
-				  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	                          MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	bool is_ready = false;
 	pid_t pid;
 

@@ -22,20 +22,24 @@
 
 #include "measure.h"
 
-#define N_FILES	      256
-#define N_MANY	      4 /* openers of the throughput column */
-#define ROUNDS	      7
-#define OPENS	      4000
+#define N_FILES       256
+#define N_MANY        4 /* openers of the throughput column */
+#define ROUNDS        7
+#define OPENS         4000
 #define SHAPES_MAX    64
 #define BASELINE_NAME "block"
 
-#define SHAPE(n, ...) {.name = (n), __VA_ARGS__}
-#define BLOCK(r)      .wait = WAIT_BLOCK, .n_readers = (r)
-#define EPOLL(r)      .wait = WAIT_EPOLL, .n_readers = (r)
-#define HERD(r)       .wait = WAIT_HERD, .n_readers = (r)
-#define TRY(r, usec)  .wait = WAIT_TRY_EPOLL, .n_readers = (r), .reader_spin_usec = (usec)
-#define HAND(usec)    EPOLL(1), .worker = true, .worker_spin_usec = (usec)
-#define ON(o, r, w)   .opener_on = (o), .reader_on = (r), .worker_on = (w)
+#define SHAPE(n, ...)                                                                  \
+	{                                                                              \
+		.name = (n), __VA_ARGS__                                               \
+	}
+#define BLOCK(r) .wait = WAIT_BLOCK, .n_readers = (r)
+#define EPOLL(r) .wait = WAIT_EPOLL, .n_readers = (r)
+#define HERD(r)  .wait = WAIT_HERD, .n_readers = (r)
+#define TRY(r, usec)                                                                   \
+	.wait = WAIT_TRY_EPOLL, .n_readers = (r), .reader_spin_usec = (usec)
+#define HAND(usec)  EPOLL(1), .worker = true, .worker_spin_usec = (usec)
+#define ON(o, r, w) .opener_on = (o), .reader_on = (r), .worker_on = (w)
 
 static const struct shape shapes[] = {
 	SHAPE("native", .wait = WAIT_NONE),
@@ -104,7 +108,7 @@ static bool wanted(const struct options *options, const struct shape *shape)
 }
 
 static int measure(const struct shape *shape, int dirfd, unsigned n_opens,
-		   struct series *series, unsigned round)
+                   struct series *series, unsigned round)
 {
 	struct opener_plan plan = {
 		.dirfd = dirfd,
@@ -141,23 +145,25 @@ static int run(const struct options *options, int dirfd)
 		for (size_t i = 0; r == 0 && i < ARRAY_SIZE(shapes); i++)
 			if (wanted(options, &shapes[i]))
 				r = measure(&shapes[i], dirfd, options->n_opens,
-					    &results[i], round);
+				            &results[i], round);
 	return r;
 }
 
 static void print_row(const struct options *options, const char *name,
-		      const struct series *series, double baseline)
+                      const struct series *series, double baseline)
 {
 	struct opener_result one, many, listener;
 
 	bench_median(series->one, options->n_rounds, &one);
 	bench_median(series->many, options->n_rounds, &many);
 	bench_median(series->listener, options->n_rounds, &listener);
-	(void)printf("| %-22s | %6.1f | %6.1f..%-6.1f | %6.1f | %7.1f | %5.2f | %8.0f | %5.1f "
-		     "| %5.1f |%s\n",
-		     name, one.p50_usec, one.p50_low, one.p50_high, one.p99_usec, one.p999_usec,
-		     one.p50_usec / baseline, many.opens_per_sec, one.cpu_usec,
-		     listener.cpu_usec, one.n_errors + many.n_errors ? " ERRORS" : "");
+	(void)printf("| %-22s | %6.1f | %6.1f..%-6.1f | %6.1f | %7.1f | %5.2f | %8.0f "
+	             "| %5.1f "
+	             "| %5.1f |%s\n",
+	             name, one.p50_usec, one.p50_low, one.p50_high, one.p99_usec,
+	             one.p999_usec, one.p50_usec / baseline, many.opens_per_sec,
+	             one.cpu_usec, listener.cpu_usec,
+	             one.n_errors + many.n_errors ? " ERRORS" : "");
 }
 
 static void print_table(const struct options *options)
@@ -169,15 +175,17 @@ static void print_table(const struct options *options)
 	for (size_t i = 0; i < ARRAY_SIZE(shapes); i++)
 		if (strcmp(shapes[i].name, BASELINE_NAME) == 0)
 			bench_median(results[i].one, options->n_rounds, &baseline);
-	(void)printf("%s; tmpfs, open+read+close of 4 KiB, median of %u rounds of %u opens\n\n",
-		     machine, options->n_rounds, options->n_opens);
-	(void)puts("| shape                  | p50 us | p50 of rounds | p99 us | p99.9 us | "
-		   "ratio | opens/s of 4 | opener CPU us | listener CPU us |");
+	(void)printf("%s; tmpfs, open+read+close of 4 KiB, median of %u rounds of %u "
+	             "opens\n\n",
+	             machine, options->n_rounds, options->n_opens);
+	(void)puts("| shape                  | p50 us | p50 of rounds | p99 us | p99.9 "
+	           "us | "
+	           "ratio | opens/s of 4 | opener CPU us | listener CPU us |");
 	(void)puts("|---|---|---|---|---|---|---|---|---|");
 	for (size_t i = 0; i < ARRAY_SIZE(shapes); i++)
 		if (wanted(options, &shapes[i]))
 			print_row(options, shapes[i].name, &results[i],
-				  baseline.p50_usec);
+			          baseline.p50_usec);
 }
 
 static int usage(void)
@@ -203,7 +211,8 @@ int main(int argc, char **argv)
 			options.n_opens = (unsigned)strtoul(optarg, NULL, 10);
 		else
 			return usage();
-	if (options.n_rounds < 1 || options.n_rounds > BENCH_ROUNDS_MAX || !options.n_opens)
+	if (options.n_rounds < 1 || options.n_rounds > BENCH_ROUNDS_MAX ||
+	    !options.n_opens)
 		return usage();
 	options.names = argv + optind;
 	r = bench_tmpfs("64m", &dirfd);

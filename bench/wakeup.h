@@ -10,7 +10,7 @@ enum wait_how {
 	WAIT_BLOCK,     /* blocking read(2) */
 	WAIT_EPOLL,     /* epoll_wait(EPOLLEXCLUSIVE), then read */
 	WAIT_HERD,      /* the same without EPOLLEXCLUSIVE: every reader is woken */
-	WAIT_TRY_EPOLL, /* read first (and again for reader_spin_usec), then epoll_wait */
+	WAIT_TRY_EPOLL, /* read first, for reader_spin_usec, then epoll_wait */
 };
 
 /* One way to build a listener. CPUs: 0 = leave to the kernel, else CPU number + 1. */
@@ -23,13 +23,13 @@ struct shape {
 	unsigned worker_spin_usec; /* how long it looks before it sleeps */
 	unsigned work_usec;        /* stand-in for a scan: busy before the answer */
 	unsigned opener_on, reader_on, worker_on;
-	bool spread; /* reader i on CPU i: one of them is always the opener's neighbour */
-	int nice;  /* of the listener */
-	bool fifo; /* SCHED_FIFO for the listener */
+	bool spread; /* reader i on CPU i: one is always the opener's neighbour */
+	int nice;    /* of the listener */
+	bool fifo;   /* SCHED_FIFO for the listener */
 };
 
 /**
- * listener_start() - fork a listener that marks the file system of @dirfd and allows all
+ * listener_start() - fork a process that allows all opens on @dirfd's file system
  * @ret: set on success: its pid, to be stopped with listener_stop()
  *
  * Return: 0 once it answers, or a negative errno.

@@ -54,7 +54,8 @@ int main(int argc, char **argv)
 		int r = replay(dirfd(dir), entry->d_name);
 
 		if (r < 0) {
-			(void)fprintf(stderr, "%s/%s: error %d\n", argv[1], entry->d_name, -r);
+			(void)fprintf(stderr, "%s/%s: error %d\n", argv[1],
+			              entry->d_name, -r);
 			return 1;
 		}
 		n_seeds += (unsigned)r;

@@ -31,7 +31,7 @@
 #define FAN_MARK_IGNORE 0x00000400 /* Linux 6.0, 5.15.154, 5.10.220 */
 #endif
 
-/* What fan_mark_filesystem() asks for. CLOSE_WRITE holds nobody and needs no response. */
+/* What fan_mark_filesystem() asks for. CLOSE_WRITE holds nobody: no response. */
 #define FAN_MASK_HOLD  (FAN_OPEN_PERM | FAN_OPEN_EXEC_PERM)
 #define FAN_MASK_WATCH (FAN_MASK_HOLD | FAN_CLOSE_WRITE)
 
@@ -46,7 +46,7 @@
 
 struct fan_event {
 	uint64_t mask; /* FAN_OPEN_PERM, ...; may hold several bits */
-	int fd;	       /* >= 0: open file, owned by the reader; else negative errno */
+	int fd;        /* >= 0: open file, owned by the reader; else negative errno */
 	int pid;       /* thread group of the opener; 0 = outside our pid namespace */
 };
 
@@ -83,7 +83,7 @@ static inline bool fan_event_is_held(const struct fan_event *event)
 int fan_group_new(bool *ret_fd_error);
 
 /**
- * fan_mark_filesystem() - hold opens and execs of a whole file system, through any mount
+ * fan_mark_filesystem() - hold opens and execs of a whole file system, by any mount
  * @group:      group, borrowed
  * @dirfd:      directory @path starts from, or AT_FDCWD; may be O_PATH
  * @path:       any file of it; a trailing symbolic link is followed
@@ -110,8 +110,9 @@ int fan_unmark_filesystem(int group, int dirfd, const char *path);
  *
  * For the mounts of a namespace of one's own, so that a reader does not wait for
  * itself. Closes after writing are still reported. Survives modification.
- * FAN_MARK_IGNORE needs Linux 6.0 (5.15.154, 5.10.220); below, FAN_MARK_IGNORED_MASK does
- * the same for a mount.
+ * FAN_MARK_IGNORE needs Linux 6.0 (5.15.154, 5.10.220); below, FAN_MARK_IGNORED_MASK
+ * does the same for a mount.
+ *
  * Context: as fan_mark_filesystem().
  * Return: 0 or a negative errno.
  */

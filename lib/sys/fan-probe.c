@@ -27,8 +27,8 @@
 
 #define PROBE_LIMIT_MSEC 5000 /* milliseconds are usual; a loaded boot is slow */
 #define EVENT_LIMIT_MSEC 2000
-#define PROBE_FILE	 "probe"
-#define OPENER_LOST	 255 /* exit status that is no errno */
+#define PROBE_FILE       "probe"
+#define OPENER_LOST      255 /* exit status that is no errno */
 
 enum probe_stage {
 	STAGE_GROUP,
@@ -40,7 +40,7 @@ enum probe_stage {
 
 struct probe_report {
 	enum probe_stage stage; /* the one that failed, or STAGE_DONE */
-	int error;		/* negative errno; 0 with STAGE_DONE */
+	int error;              /* negative errno; 0 with STAGE_DONE */
 };
 
 /* A tmpfs that only the returned descriptor leads to, with PROBE_FILE in it. */
@@ -196,7 +196,7 @@ static int probe_in_child(struct probe_report *ret)
 		r = read(in, ret, sizeof(*ret)) == (ssize_t)sizeof(*ret) ? 0 : -EIO;
 	else
 		r = r < 0 ? -errno : -ETIMEDOUT;
-	(void)kill(pid, SIGKILL);     /* usually over already */
+	(void)kill(pid, SIGKILL);    /* usually over already */
 	(void)waitpid(pid, NULL, 0); /* a killed prober is reaped at once */
 	return r;
 }
@@ -217,8 +217,8 @@ static bool in_user_namespace(void)
 static const char *reason(const struct probe_report *report)
 {
 	if (report->error == -EPERM && in_user_namespace())
-		return "This process runs inside a user namespace, where the kernel does "
-		       "not let opens be held back; run it in the initial one.";
+		return "This process runs inside a user namespace, where the kernel "
+		       "does not let opens be held back; run it in the initial one.";
 	if (report->error == -EPERM && report->stage < STAGE_EVENT)
 		return "CAP_SYS_ADMIN is missing; opens can only be held back with it.";
 	if (report->error == -ENOSYS && report->stage == STAGE_GROUP)
@@ -227,8 +227,8 @@ static const char *reason(const struct probe_report *report)
 		return "This kernel cannot hold opens back "
 		       "(CONFIG_FANOTIFY_ACCESS_PERMISSIONS is off).";
 	if (report->error == -ENOTSUP && report->stage == STAGE_EVENT)
-		return "This kernel accepts the request to hold opens back, but a refused "
-		       "open succeeds all the same.";
+		return "This kernel accepts the request to hold opens back, but a "
+		       "refused open succeeds all the same.";
 	return NULL;
 }
 
@@ -254,7 +254,8 @@ int fan_probe(char *why, size_t why_size)
 	if (known)
 		(void)snprintf(why, why_size, "%s", known);
 	else
-		(void)snprintf(why, why_size, "A trial of refusing an open failed while %s: %s.",
-			       doing[report.stage], strerrordesc_np(-report.error));
+		(void)snprintf(why, why_size,
+		               "A trial of refusing an open failed while %s: %s.",
+		               doing[report.stage], strerrordesc_np(-report.error));
 	return report.error;
 }

@@ -13,9 +13,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define GROUP_FLAGS                                                                      \
-	(FAN_CLASS_CONTENT | FAN_UNLIMITED_QUEUE | FAN_UNLIMITED_MARKS | FAN_NONBLOCK |  \
-	 FAN_CLOEXEC)
+#define GROUP_FLAGS                                                                    \
+	(FAN_CLASS_CONTENT | FAN_UNLIMITED_QUEUE | FAN_UNLIMITED_MARKS |               \
+	 FAN_NONBLOCK | FAN_CLOEXEC)
 #define EVENT_FLAGS (O_RDONLY | O_LARGEFILE | O_CLOEXEC | O_NOATIME | O_NONBLOCK)
 
 int fan_group_new(bool *ret_fd_error)
@@ -42,30 +42,33 @@ static int mark(int group, unsigned flags, uint64_t mask, int dirfd, const char 
 
 int fan_mark_filesystem(int group, int dirfd, const char *path)
 {
-	return mark(group, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, FAN_MASK_WATCH, dirfd, path);
+	return mark(group, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, FAN_MASK_WATCH, dirfd,
+	            path);
 }
 
 int fan_unmark_filesystem(int group, int dirfd, const char *path)
 {
 	return mark(group, FAN_MARK_REMOVE | FAN_MARK_FILESYSTEM, FAN_MASK_WATCH, dirfd,
-		    path);
+	            path);
 }
 
 int fan_ignore_mount(int group, int dirfd, const char *path)
 {
-	const unsigned flags = FAN_MARK_ADD | FAN_MARK_MOUNT | FAN_MARK_IGNORED_SURV_MODIFY;
+	const unsigned flags =
+		FAN_MARK_ADD | FAN_MARK_MOUNT | FAN_MARK_IGNORED_SURV_MODIFY;
 	int r;
 
 	r = mark(group, flags | FAN_MARK_IGNORE, FAN_MASK_HOLD, dirfd, path);
 	if (r == -EINVAL) /* unknown flag: an older kernel */
-		r = mark(group, flags | FAN_MARK_IGNORED_MASK, FAN_MASK_HOLD, dirfd, path);
+		r = mark(group, flags | FAN_MARK_IGNORED_MASK, FAN_MASK_HOLD, dirfd,
+		         path);
 	return r;
 }
 
 int fan_flush(int group)
 {
 	static const unsigned kinds[] = {FAN_MARK_INODE, FAN_MARK_MOUNT,
-					 FAN_MARK_FILESYSTEM};
+	                                 FAN_MARK_FILESYSTEM};
 	int first = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {

@@ -22,9 +22,9 @@
 #include "custos/fan.h"
 #include "unit.h"
 
-#define CASE_LIMIT_SEC	 20
+#define CASE_LIMIT_SEC   20
 #define EVENT_LIMIT_MSEC 2000
-#define NO_EVENT_MSEC	 100
+#define NO_EVENT_MSEC    100
 
 /* Enter a namespace with a tmpfs at /mnt that holds the file "f"; give its root. */
 static int world(void)
@@ -219,9 +219,11 @@ START_TEST(fan_flush_takes_every_kind_of_mark)
 	struct fan_event event;
 
 	ck_assert_int_eq(fan_mark_filesystem(group, root, "."), 0);
-	ck_assert_int_eq(fanotify_mark(group, FAN_MARK_ADD | FAN_MARK_MOUNT, FAN_OPEN_PERM,
-				       root, "."), 0);
-	ck_assert_int_eq(fanotify_mark(group, FAN_MARK_ADD, FAN_OPEN_PERM, root, "."), 0);
+	ck_assert_int_eq(fanotify_mark(group, FAN_MARK_ADD | FAN_MARK_MOUNT,
+	                               FAN_OPEN_PERM, root, "."),
+	                 0);
+	ck_assert_int_eq(fanotify_mark(group, FAN_MARK_ADD, FAN_OPEN_PERM, root, "."),
+	                 0);
 	ck_assert_int_eq(fan_flush(group), 0);
 	ck_assert_int_eq(exit_status(opener(group, root)), 0);
 	ck_assert_int_eq(take(group, NO_EVENT_MSEC, &event), -ETIMEDOUT);
@@ -286,13 +288,13 @@ static bool able(void)
 }
 
 UNIT_MAIN_IF(able(), "needs CAP_SYS_ADMIN in the initial user namespace", "fan-kernel",
-	     fan_respond_no_opener_gets_eperm, fan_respond_yes_opener_gets_file,
-	     fan_respond_nobody_waits_enoent, fan_respond_not_a_group_fails,
-	     fan_group_new_event_file_has_our_flags,
-	     fan_mark_filesystem_close_after_write_is_reported,
-	     fan_mark_filesystem_path_only_directory_works, fan_mark_filesystem_proc_refused,
-	     fan_unmark_filesystem_opens_go_unseen,
-	     fan_ignore_mount_own_view_unseen_other_mount_seen,
-	     fan_flush_takes_every_kind_of_mark, fan_probe_as_root_can_refuse,
-	     fan_probe_as_user_names_capability, fan_probe_in_user_namespace_says_so,
-	     fan_probe_without_descriptors_names_the_step)
+             fan_respond_no_opener_gets_eperm, fan_respond_yes_opener_gets_file,
+             fan_respond_nobody_waits_enoent, fan_respond_not_a_group_fails,
+             fan_group_new_event_file_has_our_flags,
+             fan_mark_filesystem_close_after_write_is_reported,
+             fan_mark_filesystem_path_only_directory_works,
+             fan_mark_filesystem_proc_refused, fan_unmark_filesystem_opens_go_unseen,
+             fan_ignore_mount_own_view_unseen_other_mount_seen,
+             fan_flush_takes_every_kind_of_mark, fan_probe_as_root_can_refuse,
+             fan_probe_as_user_names_capability, fan_probe_in_user_namespace_says_so,
+             fan_probe_without_descriptors_names_the_step)

@@ -164,8 +164,8 @@ START_TEST(fan_parse_no_event_bit_refused)
 END_TEST
 
 UNIT_MAIN("fan", fan_parse_permission_event_is_held, fan_parse_close_write_is_not_held,
-	  fan_parse_file_not_opened_gives_errno, fan_parse_overflow_says_so,
-	  fan_parse_unaligned_buffer_works, fan_parse_info_record_is_skipped,
-	  fan_parse_short_buffer_refused, fan_parse_other_version_refused,
-	  fan_parse_wrong_lengths_refused, fan_parse_two_events_refused,
-	  fan_parse_errno_at_limit_and_past_it, fan_parse_no_event_bit_refused)
+          fan_parse_file_not_opened_gives_errno, fan_parse_overflow_says_so,
+          fan_parse_unaligned_buffer_works, fan_parse_info_record_is_skipped,
+          fan_parse_short_buffer_refused, fan_parse_other_version_refused,
+          fan_parse_wrong_lengths_refused, fan_parse_two_events_refused,
+          fan_parse_errno_at_limit_and_past_it, fan_parse_no_event_bit_refused)
