@@ -7,6 +7,18 @@
 #include "custos/diag.h"
 #include "custos/types.h"
 
+/* Bounds of the keys; custosd.conf(5) states them. */
+#define CONF_LIST_MAX           256  /* entries of one list key: each costs a descriptor or a mark */
+#define CONF_MAX_FILE_SIZE_MAX  ((UINT64_C(2) << 30) - 1) /* address space per worker is reserved */
+#define CONF_TIMEOUT_MIN        (50 * NSEC_PER_MSEC) /* less denies or allows every large file */
+#define CONF_TIMEOUT_MAX        (60 * NSEC_PER_SEC)  /* half of the kernel's hung-task limit of 120 s */
+#define CONF_WORKERS_MAX        256
+#define CONF_CACHE_MEMORY_MIN   (UINT64_C(1) << 20)
+#define CONF_CACHE_MEMORY_MAX   (UINT64_C(4) << 30)
+#define CONF_THRESHOLD_MAX      16
+#define CONF_MAX_AGE_MIN        (3600 * NSEC_PER_SEC)
+#define CONF_MAX_AGE_MAX        (3650 * 86400 * NSEC_PER_SEC)
+
 enum mode { MODE_ENFORCE, MODE_MONITOR };
 
 struct strlist {
@@ -29,7 +41,24 @@ struct conf {
 
 /* Fill in the documented defaults (interface.md). */
 void conf_init(struct conf *c);
-/* Same lookup, contract and errors as policy_load(). On error *c is unchanged. */
+
+/**
+ * conf_load() - read custosd.conf and custosd.conf.d/ in UAPI.6 order
+ * @config_root: look in this directory alone; NULL = /usr/lib/custos < /run/custos < /etc/custos
+ * @c:           initialised; replaced on success, unchanged on error
+ * @d:           every error, with file and line
+ *
+ * What no file sets has its default. A later setting wins; lists append; an empty value gives
+ * the default back, for lists the empty one. `Mount=auto` empties the list of mounts.
+ *
+ * Context: supervisor or ctl; allocates; blocks on disk. No NSS: the group is only a name.
+ * Return: 0, -EINVAL when @d has errors, or another negative errno.
+ */
 int conf_load(const char *config_root, struct conf *c, struct diag *d);
+
+/* One text instead of the files, for fuzzers and tests. Same contract, no disk access. */
+int conf_parse(const char *file, const char *text, size_t len, struct conf *c,
+               struct diag *d);
+
 void conf_deinit(struct conf *c);
 const char *mode_name(enum mode m); /* "enforce", "monitor" */

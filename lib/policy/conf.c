@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Configuration
+ *
+ * Owns: the keys of custosd.conf, their bounds and defaults.
+ * Must not own: files (confdir), syntax (ini), what a setting does.
+ * Hands off to: the supervisor, which swaps the result in as a whole.
+ */
+#include "custos/conf.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "custos/cleanup.h"
+#include "custos/confdir.h"
+#include "custos/ini.h"
+#include "custos/quantity.h"
+
+#include "pathname.h"
+
+#define GROUP_NAME_MAX 32 /* useradd(8) */
+
+struct parser {
+	struct conf *conf;
+	const char *file;
+	struct diag *d;
+};
+
+struct key {
+	const char *section, *name;
+	/* Return 0, -EINVAL for a bad value, or another negative errno. @field lies in struct conf. */
+	int (*parse)(const struct key *key, const char *value, void *field);
+	size_t offset;
+	uint64_t min, max;
+	const char *expected; /* for the message */
+};
+
+static void strlist_deinit(struct strlist *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		free(l->items[i]);
+	free(l->items);
+	*l = (struct strlist){0};
+}
+
+static int strlist_add(struct strlist *l, const char *s, size_t len)
+{
+	char **items;
+
+	if (l->n >= CONF_LIST_MAX)
+		return -E2BIG;
+	items = reallocarray(l->items, l->n + 2, sizeof(*items));
+	if (!items)
+		return -ENOMEM;
+	l->items = items;
+	items[l->n] = strndup(s, len);
+	if (!items[l->n])
+		return -ENOMEM;
+	items[++l->n] = NULL;
+	return 0;
+}
+
+static int parse_mode(const struct key *key, const char *value, void *field)
+{
+	for (enum mode m = MODE_ENFORCE; m <= MODE_MONITOR; m++) {
+		if (strcmp(value, mode_name(m)) == 0) {
+			*(enum mode *)field = m;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+static int parse_group(const struct key *key, const char *value, void *field)
+{
+	char **group = field, *copy;
+	size_t len = strlen(value);
+
+	if (len > GROUP_NAME_MAX || value[0] == '-' ||
+	    strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-."
+	                  "$") != len)
+		return -EINVAL;
+	copy = strdup(value);
+	if (!copy)
+		return -ENOMEM;
+	free(*group);
+	*group = copy;
+	return 0;
+}
+
+static int parse_size(const struct key *key, const char *value, void *field)
+{
+	uint64_t v;
+
+	if (size_parse(value, &v) < 0 || v < key->min || v > key->max)
+		return -EINVAL;
+	*(uint64_t *)field = v;
+	return 0;
+}
+
+static int parse_duration(const struct key *key, const char *value, void *field)
+{
+	nsec_t v;
+
+	if (duration_parse(value, &v) < 0 || v < key->min || v > key->max)
+		return -EINVAL;
+	*(nsec_t *)field = v;
+	return 0;
+}
+
+static int parse_count(const struct key *key, const char *value, void *field)
+{
+	uint64_t v;
+
+	if (value[strspn(value, "0123456789")] != '\0' || size_parse(value, &v) < 0 ||
+	    v < key->min || v > key->max)
+		return -EINVAL;
+	*(unsigned *)field = (unsigned)v;
+	return 0;
+}
+
+static int parse_paths(const struct key *key, const char *value, void *field)
+{
+	size_t len = pathname_trim(value);
+	_cleanup_(freep) char *path = strndup(value, len);
+
+	if (!path)
+		return -ENOMEM;
+	if (pathname_error(path))
+		return -EINVAL;
+	return strlist_add(field, path, len);
+}
+
+static int parse_mounts(const struct key *key, const char *value, void *field)
+{
+	if (strcmp(value, "auto") != 0)
+		return parse_paths(key, value, field);
+	strlist_deinit(field);
+	return 0;
+}
+
+#define FIELD(f) .offset = offsetof(struct conf, f)
+
+static const struct key keys[] = {
+	{"Daemon", "Mode", parse_mode, FIELD(mode), .expected = "enforce or monitor"},
+	{"Daemon", "OperatorGroup", parse_group, FIELD(operator_group),
+	 .expected = "a group name"},
+	{"Watch", "Mount", parse_mounts, FIELD(mounts),
+	 .expected = "auto, or an absolute path without '.', '..' and '//'"},
+	{"Limits", "MaxFileSize", parse_size, FIELD(max_file_size_bytes), 1,
+	 CONF_MAX_FILE_SIZE_MAX, "a size from 1 to 2147483647 bytes, such as 100M"},
+	{"Limits", "Timeout", parse_duration, FIELD(timeout), CONF_TIMEOUT_MIN,
+	 CONF_TIMEOUT_MAX, "a duration from 50ms to 60s"},
+	{"Limits", "Workers", parse_count, FIELD(n_workers), 0, CONF_WORKERS_MAX,
+	 "a number from 0 to 256"},
+	{"Limits", "CacheMemory", parse_size, FIELD(cache_memory_bytes),
+	 CONF_CACHE_MEMORY_MIN, CONF_CACHE_MEMORY_MAX, "a size from 1M to 4G"},
+	{"Rules", "Hashes", parse_paths, FIELD(hashes),
+	 .expected = "an absolute path without '.', '..' and '//'"},
+	{"Rules", "AllowHashes", parse_paths, FIELD(allow_hashes),
+	 .expected = "an absolute path without '.', '..' and '//'"},
+	{"Rules", "Yara", parse_paths, FIELD(yara),
+	 .expected = "an absolute path without '.', '..' and '//'"},
+	{"Bundles", "Threshold", parse_count, FIELD(bundle_threshold), 1, CONF_THRESHOLD_MAX,
+	 "a number from 1 to 16"},
+	{"Bundles", "MaxAge", parse_duration, FIELD(bundle_max_age), CONF_MAX_AGE_MIN,
+	 CONF_MAX_AGE_MAX, "a duration from 1h to 3650d"},
+};
+
+static bool section_known(const char *section)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		if (strcmp(keys[i].section, section) == 0)
+			return true;
+	return false;
+}
+
+static const struct key *key_find(const char *section, const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		if (strcmp(keys[i].section, section) == 0 && strcmp(keys[i].name, name) == 0)
+			return &keys[i];
+	return NULL;
+}
+
+/* The empty value: back to the default. */
+static void key_reset(const struct key *key, struct conf *c)
+{
+	char *field = (char *)c + key->offset;
+	struct conf defaults;
+
+	conf_init(&defaults); /* owns nothing: no list, no group */
+	if (key->parse == parse_paths || key->parse == parse_mounts)
+		strlist_deinit((struct strlist *)field);
+	else if (key->parse == parse_mode)
+		c->mode = defaults.mode;
+	else if (key->parse == parse_group)
+		c->operator_group = (free(c->operator_group), NULL);
+	else if (key->parse == parse_count)
+		memcpy(field, (char *)&defaults + key->offset, sizeof(unsigned));
+	else
+		memcpy(field, (char *)&defaults + key->offset, sizeof(uint64_t));
+}
+
+static int on_key(void *userdata, const char *section, const char *name, const char *value,
+                  unsigned line)
+{
+	struct parser *p = userdata;
+	const struct key *key;
+	int r;
+
+	if (!name && !section_known(section))
+		return diag_add(p->d, p->file, line, "unknown section [%s]", section);
+	if (!name || !section_known(section))
+		return 0; /* a header; or a key of a section that was reported */
+	key = key_find(section, name);
+	if (!key)
+		return diag_add(p->d, p->file, line, "unknown key '%s=' in [%s]", name, section);
+	if (!*value) {
+		key_reset(key, p->conf);
+		return 0;
+	}
+	r = key->parse(key, value, (char *)p->conf + key->offset);
+	if (r == -E2BIG)
+		return diag_add(p->d, p->file, line, "more than %d entries in '%s='",
+		                CONF_LIST_MAX, name);
+	if (r == -EINVAL)
+		return diag_add(p->d, p->file, line, "'%s=%s': expected %s", name, value,
+		                key->expected);
+	return r;
+}
+
+/* @c: replaced on success, unchanged on error. */
+static int conf_apply(const struct confdir_file *files, size_t n, struct conf *c,
+                      struct diag *d)
+{
+	_cleanup_(conf_deinit) struct conf new;
+	struct parser p = {.conf = &new, .d = d};
+	int r, result = 0;
+
+	conf_init(&new);
+	for (size_t i = 0; i < n; i++) {
+		p.file = files[i].path;
+		r = ini_parse(p.file, files[i].text, files[i].len, on_key, &p, d);
+		if (r < 0 && r != -EINVAL)
+			return r;
+		if (r < 0)
+			result = r;
+	}
+	if (result < 0)
+		return result;
+
+	conf_deinit(c);
+	*c = new;
+	conf_init(&new); /* moved: nothing left to free */
+	return 0;
+}
+
+void conf_init(struct conf *c)
+{
+	*c = (struct conf){
+		.mode = MODE_ENFORCE,
+		.max_file_size_bytes = UINT64_C(100) << 20,
+		.timeout = 3 * NSEC_PER_SEC,
+		.cache_memory_bytes = UINT64_C(32) << 20,
+		.bundle_threshold = 1,
+		.bundle_max_age = 45 * 86400 * NSEC_PER_SEC,
+	};
+}
+
+int conf_load(const char *config_root, struct conf *c, struct diag *d)
+{
+	static const struct confdir_want want = {
+		.main = "custosd.conf", .subdir = "custosd.conf.d", .suffix = ".conf"};
+	_cleanup_(confdir_files_deinit) struct confdir_files files = {0};
+	_cleanup_(conf_deinit) struct conf new;
+	int r, q;
+
+	conf_init(&new);
+	r = confdir_read(config_root, &want, &files, d);
+	if (r < 0 && r != -EINVAL)
+		return r;
+	q = conf_apply(files.items, files.n, &new, d);
+	if (r < 0 || q < 0)
+		return q < 0 ? q : r;
+
+	conf_deinit(c);
+	*c = new;
+	conf_init(&new); /* moved: nothing left to free */
+	return 0;
+}
+
+int conf_parse(const char *file, const char *text, size_t len, struct conf *c, struct diag *d)
+{
+	struct confdir_file one = {.path = (char *)file, .text = (char *)text, .len = len};
+
+	return conf_apply(&one, 1, c, d);
+}
+
+void conf_deinit(struct conf *c)
+{
+	free(c->operator_group);
+	strlist_deinit(&c->mounts);
+	strlist_deinit(&c->hashes);
+	strlist_deinit(&c->allow_hashes);
+	strlist_deinit(&c->yara);
+	conf_init(c);
+}
+
+const char *mode_name(enum mode m)
+{
+	return m == MODE_MONITOR ? "monitor" : "enforce";
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "custos/conf.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "custos/cleanup.h"
+#include "unit.h"
+
+static int parse(const char *text, struct conf *c, char **ret_errors)
+{
+	_cleanup_(diag_deinit) struct diag d = DIAG_NULL;
+	int r = conf_parse("f", text, strlen(text), c, &d);
+
+	*ret_errors = diag_text(&d);
+	return r;
+}
+
+static void expect_errors(const char *text, const char *errors)
+{
+	_cleanup_(conf_deinit) struct conf c;
+	_cleanup_(freep) char *got = NULL;
+
+	conf_init(&c);
+	c.n_workers = 77;
+	ck_assert_int_eq(parse(text, &c, &got), -EINVAL);
+	ck_assert_str_eq(got, errors);
+	ck_assert_uint_eq(c.n_workers, 77); /* unchanged on error */
+	ck_assert_uint_eq(c.mounts.n, 0);
+}
+
+static void parse_ok(const char *text, struct conf *c)
+{
+	_cleanup_(freep) char *errors = NULL;
+
+	conf_init(c);
+	ck_assert_msg(parse(text, c, &errors) == 0, "%s", errors);
+}
+
+START_TEST(conf_parse_empty_gives_defaults)
+{
+	_cleanup_(conf_deinit) struct conf c;
+
+	parse_ok("", &c);
+	ck_assert_int_eq(c.mode, MODE_ENFORCE);
+	ck_assert_ptr_null(c.operator_group);
+	ck_assert_uint_eq(c.mounts.n, 0);
+	ck_assert_uint_eq(c.max_file_size_bytes, 104857600);
+	ck_assert_uint_eq(c.timeout, 3 * NSEC_PER_SEC);
+	ck_assert_uint_eq(c.n_workers, 0);
+	ck_assert_uint_eq(c.cache_memory_bytes, 33554432);
+	ck_assert_uint_eq(c.bundle_threshold, 1);
+	ck_assert_uint_eq(c.bundle_max_age, 45 * 86400 * NSEC_PER_SEC);
+}
+END_TEST
+
+START_TEST(conf_parse_every_key_is_taken)
+{
+	_cleanup_(conf_deinit) struct conf c;
+
+	parse_ok("[Daemon]\nMode=monitor\nOperatorGroup=ops\n[Watch]\nMount=/srv/\nMount=/\n"
+	         "[Limits]\nMaxFileSize=1G\nTimeout=1s 500ms\nWorkers=4\nCacheMemory=1M\n"
+	         "[Rules]\nHashes=/a b\nHashes=/c\nAllowHashes=/d\nYara=/e\n"
+	         "[Bundles]\nThreshold=2\nMaxAge=2w\n",
+	         &c);
+	ck_assert_int_eq(c.mode, MODE_MONITOR);
+	ck_assert_str_eq(c.operator_group, "ops");
+	ck_assert_uint_eq(c.mounts.n, 2);
+	ck_assert_str_eq(c.mounts.items[0], "/srv");
+	ck_assert_str_eq(c.mounts.items[1], "/");
+	ck_assert_ptr_null(c.mounts.items[2]);
+	ck_assert_uint_eq(c.max_file_size_bytes, 1073741824);
+	ck_assert_uint_eq(c.timeout, 1500 * NSEC_PER_MSEC);
+	ck_assert_uint_eq(c.n_workers, 4);
+	ck_assert_uint_eq(c.cache_memory_bytes, 1048576);
+	ck_assert_uint_eq(c.hashes.n, 2);
+	ck_assert_str_eq(c.hashes.items[0], "/a b");
+	ck_assert_str_eq(c.allow_hashes.items[0], "/d");
+	ck_assert_str_eq(c.yara.items[0], "/e");
+	ck_assert_uint_eq(c.bundle_threshold, 2);
+	ck_assert_uint_eq(c.bundle_max_age, 14 * 86400 * NSEC_PER_SEC);
+}
+END_TEST
+
+START_TEST(conf_parse_empty_value_gives_default_back)
+{
+	_cleanup_(conf_deinit) struct conf c, dflt;
+
+	parse_ok("[Daemon]\nMode=monitor\nMode=\nOperatorGroup=x\nOperatorGroup=\n"
+	         "[Watch]\nMount=/a\nMount=\n[Limits]\nMaxFileSize=1\nMaxFileSize=\n"
+	         "Timeout=9s\nTimeout=\nWorkers=3\nWorkers=\nCacheMemory=2M\nCacheMemory=\n"
+	         "[Rules]\nYara=/a\nYara=\nYara=/b\n[Bundles]\nThreshold=3\nThreshold=\n"
+	         "MaxAge=1h\nMaxAge=\n",
+	         &c);
+	ck_assert_uint_eq(c.yara.n, 1);
+	ck_assert_str_eq(c.yara.items[0], "/b");
+	conf_init(&dflt);
+	ck_assert_int_eq(c.mode, dflt.mode);
+	ck_assert_ptr_null(c.operator_group);
+	ck_assert_uint_eq(c.mounts.n, 0);
+	ck_assert_uint_eq(c.max_file_size_bytes, dflt.max_file_size_bytes);
+	ck_assert_uint_eq(c.timeout, dflt.timeout);
+	ck_assert_uint_eq(c.n_workers, dflt.n_workers);
+	ck_assert_uint_eq(c.cache_memory_bytes, dflt.cache_memory_bytes);
+	ck_assert_uint_eq(c.bundle_threshold, dflt.bundle_threshold);
+	ck_assert_uint_eq(c.bundle_max_age, dflt.bundle_max_age);
+}
+END_TEST
+
+START_TEST(conf_parse_mount_auto_empties_the_list)
+{
+	_cleanup_(conf_deinit) struct conf c, b;
+
+	parse_ok("[Watch]\nMount=/a\nMount=auto\n", &c);
+	ck_assert_uint_eq(c.mounts.n, 0);
+	parse_ok("[Watch]\nMount=auto\nMount=/a\n", &b);
+	ck_assert_uint_eq(b.mounts.n, 1);
+}
+END_TEST
+
+START_TEST(conf_parse_bounds_are_inclusive)
+{
+	_cleanup_(conf_deinit) struct conf c, b;
+
+	parse_ok("[Limits]\nMaxFileSize=2147483647\nTimeout=60s\nWorkers=256\nCacheMemory=4G\n"
+	         "[Bundles]\nThreshold=16\nMaxAge=3650d\n",
+	         &c);
+	parse_ok("[Limits]\nMaxFileSize=1\nTimeout=50ms\nWorkers=0\nCacheMemory=1M\n"
+	         "[Bundles]\nThreshold=1\nMaxAge=1h\n",
+	         &b);
+	expect_errors("[Limits]\nMaxFileSize=2G\nTimeout=60001ms\nWorkers=257\n"
+	              "CacheMemory=4294967297\n[Bundles]\nThreshold=17\nMaxAge=3651d\n",
+	              "f:2: 'MaxFileSize=2G': expected a size from 1 to 2147483647 bytes, such "
+	              "as 100M\n"
+	              "f:3: 'Timeout=60001ms': expected a duration from 50ms to 60s\n"
+	              "f:4: 'Workers=257': expected a number from 0 to 256\n"
+	              "f:5: 'CacheMemory=4294967297': expected a size from 1M to 4G\n"
+	              "f:7: 'Threshold=17': expected a number from 1 to 16\n"
+	              "f:8: 'MaxAge=3651d': expected a duration from 1h to 3650d");
+	expect_errors("[Limits]\nMaxFileSize=0\nTimeout=49ms\nWorkers=-1\nCacheMemory=1023K\n"
+	              "[Bundles]\nThreshold=0\nMaxAge=59min\n",
+	              "f:2: 'MaxFileSize=0': expected a size from 1 to 2147483647 bytes, such as "
+	              "100M\n"
+	              "f:3: 'Timeout=49ms': expected a duration from 50ms to 60s\n"
+	              "f:4: 'Workers=-1': expected a number from 0 to 256\n"
+	              "f:5: 'CacheMemory=1023K': expected a size from 1M to 4G\n"
+	              "f:7: 'Threshold=0': expected a number from 1 to 16\n"
+	              "f:8: 'MaxAge=59min': expected a duration from 1h to 3650d");
+}
+END_TEST
+
+START_TEST(conf_parse_unknown_names_are_all_reported)
+{
+	expect_errors("[Daemon]\nMode=Enforce\nmode=enforce\n[daemon]\nMode=enforce\n[Limits]\n"
+	              "ArchiveDepth=3\nWorkers=1K\n[Rules]\nMode=enforce\nYara=rules\n"
+	              "Hashes=/a/../b\n[Daemon]\nOperatorGroup=a b\n",
+	              "f:2: 'Mode=Enforce': expected enforce or monitor\n"
+	              "f:3: unknown key 'mode=' in [Daemon]\n"
+	              "f:4: unknown section [daemon]\n"
+	              "f:7: unknown key 'ArchiveDepth=' in [Limits]\n"
+	              "f:8: 'Workers=1K': expected a number from 0 to 256\n"
+	              "f:10: unknown key 'Mode=' in [Rules]\n"
+	              "f:11: 'Yara=rules': expected an absolute path without '.', '..' and '//'\n"
+	              "f:12: 'Hashes=/a/../b': expected an absolute path without '.', '..' and "
+	              "'//'\n"
+	              "f:14: 'OperatorGroup=a b': expected a group name");
+}
+END_TEST
+
+START_TEST(conf_parse_list_at_limit_passes_and_past_it_fails)
+{
+	_cleanup_(conf_deinit) struct conf c;
+	_cleanup_(freep) char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	(void)fputs("[Rules]\n", f);
+	for (unsigned i = 0; i < CONF_LIST_MAX; i++)
+		(void)fprintf(f, "Yara=/r/%u\n", i);
+	(void)fflush(f);
+	parse_ok(text, &c);
+	ck_assert_uint_eq(c.yara.n, CONF_LIST_MAX);
+	(void)fputs("Yara=/one/more\n", f);
+	ck_assert_int_eq(fclose(f), 0);
+	expect_errors(text, "f:258: more than 256 entries in 'Yara='");
+}
+END_TEST
+
+UNIT_MAIN("conf", conf_parse_empty_gives_defaults, conf_parse_every_key_is_taken,
+          conf_parse_empty_value_gives_default_back, conf_parse_mount_auto_empties_the_list,
+          conf_parse_bounds_are_inclusive, conf_parse_unknown_names_are_all_reported,
+          conf_parse_list_at_limit_passes_and_past_it_fails)
