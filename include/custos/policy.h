@@ -10,6 +10,14 @@
 #include "custos/types.h"
 #include "custos/verdict.h"
 
+/* Bounds; custos.policy(5) states them. */
+#define POLICY_LINES_MAX   10000     /* every miss of the cache walks them */
+#define POLICY_LINE_BYTES_MAX 16384  /* a rule with a handful of 4096-byte paths */
+#define POLICY_VALUES_MAX  100000    /* values of all predicates, sets expanded */
+#define POLICY_SETS_MAX    1000
+#define POLICY_SET_MEMBERS_MAX 4096
+#define POLICY_IMAGE_BYTES_MAX (4 * 1024 * 1024) /* what crosses to the sealed side */
+
 enum policy_action { POLICY_NOWATCH, POLICY_ALLOW, POLICY_SCAN };
 enum policy_event { POLICY_OPEN = 1, POLICY_EXEC = 2, POLICY_WRITE_CLOSE = 4 };
 enum policy_on_match { ON_MATCH_DENY, ON_MATCH_QUARANTINE, ON_MATCH_LOG };
@@ -44,17 +52,20 @@ struct policy_query {
 
 struct policy_line {
 	enum policy_action action;
+	unsigned events;         /* mask of enum policy_event; open and exec unless event= is named */
 	enum policy_on_match on_match;
 	enum policy_on_error on_error;
 	enum policy_log log;
 	nsec_t timeout;          /* 0 = the daemon's Timeout= */
 	uint64_t max_size_bytes; /* 0 = the daemon's MaxFileSize= */
 	const char *reason;      /* "" when none */
-	int64_t expires;         /* seconds since the epoch; 0 = never. An expired line never matches. */
+	int64_t expires;         /* seconds since the epoch, midnight UTC at the start of the day named;
+	                          * 0 = never. From then on the line matches nothing. */
 	const char *file;        /* where it stands */
 	unsigned line;
 	unsigned index;          /* stable number in this policy, from 0 */
 	const char *text;        /* the line as written */
+	unsigned facts;          /* mask of enum policy_fact its predicates need */
 	/* predicates are private to the implementation (struct policy_pred) */
 	struct policy_pred *preds;
 	size_t n_preds;
@@ -67,19 +78,24 @@ struct policy;
  * @config_root: look in this directory alone; NULL = /usr/lib/custos < /run/custos < /etc/custos
  * @d:           every error, with file and line
  *
- * No policy file at all gives the built-in `scan any on-match=deny on-error=allow timeout=3s`.
+ * The files are read as one text in the order of their names. The first line that holds for
+ * every open and exec, and so the last that can be reached, must be `scan any`.
+ * No file, or files without a single rule, give the built-in `scan any on-match=deny on-error=allow timeout=3s`.
  * Context: supervisor or ctl; uses NSS for user and group names; allocates; blocks on disk.
  * Return: 0, -EINVAL when @d has errors, or another negative errno.
  */
 int policy_load(const char *config_root, struct policy **ret, struct diag *d);
 
-/* Parse one text (fuzzers, tests, and the sealed side). Same contract, no disk access. */
+/* Parse one text (fuzzers and tests). Same contract, no disk access: the only user and group name
+ * known is root. */
 int policy_parse(const char *file, const char *text, size_t len, struct policy **ret,
                  struct diag *d);
 
 /* Write the policy so that policy_parse_image() on the sealed side rebuilds it without NSS: names
- * are numbers, sets are expanded, file and line of every line are kept. Caller frees *ret_text. */
+ * are numbers, sets are expanded, file and line of every line are kept. Caller frees *ret_text. -E2BIG past
+ * POLICY_IMAGE_BYTES_MAX, which policy_load() has already refused. */
 int policy_image(const struct policy *p, char **ret_text, size_t *ret_len);
+/* Trusts nothing in @text. 0, -EBADMSG when it is damaged, -E2BIG, -ENOMEM. */
 int policy_parse_image(const char *text, size_t len, struct policy **ret);
 
 struct policy *policy_free(struct policy *p);
@@ -92,17 +108,33 @@ int policy_digest(const struct policy *p, char ret_hex[65]);
 
 /**
  * policy_match() - the first line that matches @q
- * @ret: set when 0 is returned
+ * @ret: set when 0 is returned; NULL when no line matches. That happens to write-close events
+ *       alone: they concern only lines that name event=write-close, so the caller has nothing
+ *       to do but drop what it had cached. An open or exec always gets a line.
+ *
+ * A line one of whose predicates is known to fail is skipped, whatever else it would need.
+ * Subject facts are asked for last, when they alone are left to decide a line, because
+ * fetching them takes a round trip to another process.
+ *
+ * Leading `nowatch` lines with mount-level predicates only are skipped while the mount facts
+ * are unknown: they keep the mark off a file system, so an event is itself the proof that none
+ * of them applies. A policy of such lines and `scan any` never asks for a fact.
  *
  * Pure: no clock (@now_sec is passed), no allocation, no lock.
- * Return: 0 when *ret is the deciding line; else a mask of enum policy_fact that must be
- * filled in before the answer is certain (call again with them).
+ * Return: 0 when *ret is the answer; else a mask of enum policy_fact that must be filled in
+ * before it is certain (call again with them).
  */
 unsigned policy_match(const struct policy *p, const struct policy_query *q, int64_t now_sec,
                       const struct policy_line **ret);
 
-/* True if a file system is left unmarked because of @line: a nowatch line all of whose
- * predicates are mount-level (fstype=, mount=, dev=) and match. */
+/**
+ * policy_nowatch_mount() - does the policy leave a file system without a mark?
+ * @mount_facts: POLICY_FACT_MOUNT of the file system; nothing else is looked at
+ *
+ * Return: the nowatch line all of whose predicates are mount-level (fstype=, mount=, dev=) and
+ * match, or NULL: watch it. Also NULL when a line before it would have scanned some file of that
+ * file system: the first match wins, so the mark is needed. Ask again when a line expires.
+ */
 const struct policy_line *policy_nowatch_mount(const struct policy *p,
                                                const struct policy_query *mount_facts,
                                                int64_t now_sec);
