@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rule image: what custos-compile makes and the scanner loads, one sealed memfd */
+#pragma once
+
+#include "custos/digest.h"
+#include "custos/ruleset.h"
+
+enum image_section {
+	IMAGE_YARA,         /* compiled rules, libyara's own format */
+	IMAGE_BLOCK_SHA256, /* hashdb images, in the order of enum digest_alg */
+	IMAGE_BLOCK_SHA1,
+	IMAGE_BLOCK_MD5,
+	IMAGE_ALLOW_SHA256,
+	N_IMAGE_SECTIONS,
+};
+
+enum image_option {
+	IMAGE_OPT_VARIABLES = 1, /* some rule may use filename, filepath, ... */
+};
+
+#define IMAGE_MAGIC      "CUSTOSRI"
+#define IMAGE_VERSION    1
+#define IMAGE_ALIGNMENT  64
+
+/* At offset 0. Host byte order: an image never leaves the machine. */
+struct image_header {
+	char magic[8];
+	uint32_t version;
+	uint32_t yara_version; /* libyara's compiled format changes between releases */
+	uint32_t options;
+	uint32_t reserved;     /* zero */
+	uint64_t total_bytes;
+	struct ruleset_counts counts;
+	struct {
+		uint64_t offset; /* multiple of IMAGE_ALIGNMENT */
+		uint64_t size;   /* 0: none */
+	} sections[N_IMAGE_SECTIONS];
+	uint8_t sha256[DIGEST_MAX_BYTES]; /* of all behind the header, then of the header with
+	                                   * this field zero */
+};
+
+/* --- writing --- */
+
+struct image_writer;
+
+/* @fd: empty file, borrowed, must outlive the writer; @yara_version: kept for the reader */
+int image_writer_new(int fd, uint32_t yara_version, struct image_writer **ret);
+struct image_writer *image_writer_free(struct image_writer *w);
+void image_writer_freep(struct image_writer **w);
+
+/* What follows belongs to @section, each at most once. */
+void image_writer_section(struct image_writer *w, enum image_section section);
+/* Append; fits hashdb_sink. Return: 0 or a negative errno, which sticks. */
+int image_writer_add(void *writer, const void *data, size_t len);
+/* Write the header last, so that a half-written image is none. Return: 0 or a negative errno. */
+int image_writer_finish(struct image_writer *w, uint32_t options,
+                        const struct ruleset_counts *counts);
+
+/* Make a memfd unchangeable for everybody, for ever. Return: 0 or a negative errno. */
+int image_seal(int fd);
+
+/* --- reading --- */
+
+struct image {
+	const void *mem; /* NULL: none */
+	size_t size;
+};
+
+#define IMAGE_NULL {0}
+
+/**
+ * image_map() - map a sealed image read-only and check it
+ * @fd: memfd, borrowed; may be closed afterwards
+ *
+ * Return: 0, -EPERM when it is not sealed, -EBADMSG when it is damaged, or another negative
+ * errno. On success free with image_unmap().
+ */
+int image_map(int fd, uint32_t yara_version, struct image *ret);
+void image_unmap(struct image *im);
+
+/* The checks alone: header, section table, checksum. Return: 0, -EBADMSG, or -ENOMEM. */
+int image_check(const void *mem, size_t size, uint32_t yara_version);
+/* The checksum that belongs into the header. Return: 0, -EBADMSG when too short, or -ENOMEM. */
+int image_digest(const void *mem, size_t size, uint8_t ret[DIGEST_MAX_BYTES]);
+
+static inline const struct image_header *image_header(const struct image *im)
+{
+	return im->mem;
+}
+
+/* Of a checked image. */
+static inline const void *image_section(const struct image *im, enum image_section s,
+                                        size_t *ret_size)
+{
+	*ret_size = (size_t)image_header(im)->sections[s].size;
+	return (const uint8_t *)im->mem + image_header(im)->sections[s].offset;
+}

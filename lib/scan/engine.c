@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Engine
+ *
+ * Owns: the private buffer a file is read into, and the order in which it is judged.
+ * Must not own: descriptors, paths, time limits (its caller), decisions (policy).
+ * Hands off to: hashdb and rules, and back to the caller with one finding.
+ *
+ * Bytes are read once, never mapped: what is hashed is what the rules see, and a file that
+ * is truncated meanwhile cannot raise SIGBUS.
+ */
+#include "custos/engine.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "custos/clock.h"
+#include "custos/digest.h"
+#include "custos/eicar.h"
+#include "engine-vars.h"
+#include "ruleset-view.h"
+
+/* Hashed while still in the second-level cache; the clock is looked at once per chunk. */
+#define CHUNK_BYTES ((size_t)256 << 10)
+
+/* 97 % of all files are smaller: their pages stay, and cost no page fault again. */
+#define KEEP_BYTES ((size_t)1 << 20)
+
+struct engine {
+	const struct ruleset *rs;
+	uint64_t max_size_bytes;
+	uint8_t *buf;            /* mapping of buf_bytes, and a guard page behind it */
+	size_t buf_bytes, map_bytes;
+	struct digests digests;
+	struct rules_scanner *scanner; /* NULL: no YARA rules */
+	struct engine_vars vars;
+};
+
+int engine_global_init(void)
+{
+	int r;
+
+	/* libyara's pe module uses timegm(), which reads the time zone file the first time. */
+	tzset();
+	r = digest_global_init();
+	return r < 0 ? r : rules_global_init();
+}
+
+static size_t page_align(size_t n)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	return (n + page - 1) / page * page;
+}
+
+static int map_buffer(struct engine *e)
+{
+	size_t page = page_align(1);
+	uint64_t wanted = CHUNK_BYTES;
+	void *p;
+
+	if (e->max_size_bytes > SIZE_MAX / 4)
+		return -EINVAL;
+	/* Without rules a file is hashed chunk by chunk. One byte more shows that a file grew. */
+	if (e->rs->rules)
+		wanted = MAX(wanted, e->max_size_bytes + 1);
+	e->buf_bytes = page_align((size_t)wanted);
+	p = mmap(NULL, e->buf_bytes + page, PROT_READ | PROT_WRITE,
+	         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	e->buf = p;
+	e->map_bytes = e->buf_bytes + page;
+	return mprotect(e->buf + e->buf_bytes, page, PROT_NONE) < 0 ? -errno : 0;
+}
+
+static unsigned wanted_digests(const struct ruleset *rs)
+{
+	unsigned wanted = 1U << DIGEST_SHA256; /* it identifies the file in every record */
+
+	for (unsigned alg = 0; alg < N_DIGESTS; alg++)
+		if (rs->block[alg].n > 0)
+			wanted |= 1U << alg;
+	return wanted;
+}
+
+int engine_new(const struct ruleset *rs, uint64_t max_size_bytes, struct engine **ret)
+{
+	struct engine *e = calloc(1, sizeof(*e));
+	int r;
+
+	if (!e)
+		return -ENOMEM;
+	e->rs = rs;
+	e->max_size_bytes = max_size_bytes;
+	r = map_buffer(e);
+	if (r == 0)
+		r = digests_init(&e->digests, wanted_digests(rs));
+	if (r == 0 && rs->rules)
+		r = rules_scanner_new(rs->rules, &e->scanner);
+	if (r < 0) {
+		engine_free(e);
+		return r;
+	}
+	*ret = e;
+	return 0;
+}
+
+struct engine *engine_free(struct engine *e)
+{
+	if (!e)
+		return NULL;
+	rules_scanner_free(e->scanner);
+	digests_deinit(&e->digests);
+	if (e->buf)
+		(void)munmap(e->buf, e->map_bytes);
+	free(e);
+	return NULL;
+}
+
+void engine_freep(struct engine **e)
+{
+	*e = engine_free(*e);
+}
+
+static void conclude(struct finding *f, enum verdict v, enum reason r)
+{
+	f->verdict = v;
+	f->reason = r;
+}
+
+static void give_up(struct finding *f, enum reason r)
+{
+	conclude(f, VERDICT_ERROR, r);
+	f->partial = true;
+}
+
+static ssize_t read_at(int fd, void *buf, size_t len, uint64_t off)
+{
+	ssize_t n;
+
+	do
+		n = pread(fd, buf, len, (off_t)off);
+	while (n < 0 && errno == EINTR);
+	return n;
+}
+
+/*
+ * Read to the end of the file and hash on the way; f->size_bytes says how far. With rules the
+ * bytes stay one after the other in the buffer, without they go round in its first chunk.
+ * The size told by fstat() is only a first guess: the file may shrink or grow meanwhile.
+ */
+static enum reason read_and_hash(struct engine *e, const struct engine_input *in,
+                                 uint64_t max_bytes, struct finding *f)
+{
+	for (;;) {
+		uint64_t at = e->scanner ? f->size_bytes : f->size_bytes % CHUNK_BYTES;
+		uint64_t room = MIN(CHUNK_BYTES - at % CHUNK_BYTES,
+		                    max_bytes + 1 - f->size_bytes);
+		uint8_t *p = e->buf + at;
+		ssize_t n;
+
+		if (clock_now() >= in->deadline)
+			return REASON_TIMEOUT;
+		n = read_at(in->fd, p, (size_t)room, f->size_bytes);
+		if (n < 0)
+			return errno == ENOMEM ? REASON_NOMEM : REASON_IO;
+		if (n == 0)
+			return REASON_NONE;
+		if (digests_update(&e->digests, p, (size_t)n) < 0)
+			return REASON_ENGINE;
+		f->size_bytes += (uint64_t)n;
+		if (f->size_bytes > max_bytes)
+			return REASON_TOO_LARGE;
+	}
+}
+
+static bool is_blocked(const struct engine *e, uint8_t digest[N_DIGESTS][DIGEST_MAX_BYTES],
+                       struct finding *f)
+{
+	for (unsigned alg = 0; alg < N_DIGESTS; alg++) {
+		const char *name;
+
+		if (!hashdb_lookup(&e->rs->block[alg], digest[alg], f->size_bytes, &name))
+			continue;
+		(void)snprintf(f->rule, sizeof(f->rule), "%s", name);
+		conclude(f, VERDICT_MALICIOUS, REASON_HASH);
+		return true;
+	}
+	return false;
+}
+
+static bool is_allowed(const struct engine *e, const uint8_t *sha256, struct finding *f)
+{
+	const char *name;
+
+	if (!hashdb_lookup(&e->rs->allow, sha256, f->size_bytes, &name))
+		return false;
+	(void)snprintf(f->rule, sizeof(f->rule), "%s", name);
+	conclude(f, VERDICT_CLEAN, REASON_ALLOWLIST);
+	return true;
+}
+
+static void run_rules(struct engine *e, const struct engine_input *in, uid_t owner,
+                      struct finding *f)
+{
+	const char *const *vars = NULL;
+
+	if (e->rs->uses_vars) {
+		engine_vars_set(&e->vars, in->path, owner, e->buf, (size_t)f->size_bytes);
+		vars = e->vars.values;
+	}
+	switch (rules_scan(e->scanner, e->buf, (size_t)f->size_bytes, vars, in->deadline,
+	                   f->rule)) {
+	case RULES_CLEAN:
+		conclude(f, VERDICT_CLEAN, REASON_NONE);
+		break;
+	case RULES_MATCH:
+		conclude(f, VERDICT_MALICIOUS, REASON_YARA);
+		break;
+	case RULES_TIMEOUT:
+		give_up(f, REASON_TIMEOUT);
+		break;
+	case RULES_NOMEM:
+		give_up(f, REASON_NOMEM);
+		break;
+	case RULES_ERROR:
+		give_up(f, REASON_ENGINE);
+		break;
+	}
+}
+
+static void judge(struct engine *e, const struct engine_input *in, uid_t owner,
+                  struct finding *f)
+{
+	uint8_t digest[N_DIGESTS][DIGEST_MAX_BYTES];
+
+	if (digests_final(&e->digests, digest) < 0) {
+		give_up(f, REASON_ENGINE);
+		return;
+	}
+	memcpy(f->sha256, digest[DIGEST_SHA256], SHA256_BYTES);
+	f->has_sha256 = true;
+
+	if (f->size_bytes <= EICAR_MAX_BYTES && eicar_is(e->buf, (size_t)f->size_bytes)) {
+		(void)snprintf(f->rule, sizeof(f->rule), "EICAR-Test-File");
+		conclude(f, VERDICT_MALICIOUS, REASON_EICAR);
+	} else if (is_blocked(e, digest, f) || is_allowed(e, digest[DIGEST_SHA256], f)) {
+		return;
+	} else if (e->scanner) {
+		run_rules(e, in, owner, f);
+	} else {
+		conclude(f, VERDICT_CLEAN, REASON_NONE);
+	}
+}
+
+static void release_pages(struct engine *e, uint64_t used)
+{
+	size_t end = page_align((size_t)MIN(used, e->buf_bytes));
+
+	/* Failure costs memory, not the verdict; the next large scan tries again. */
+	if (e->scanner && end > KEEP_BYTES)
+		(void)madvise(e->buf + KEEP_BYTES, end - KEEP_BYTES, MADV_DONTNEED);
+}
+
+void engine_scan(struct engine *e, const struct engine_input *in, struct finding *ret)
+{
+	uint64_t max_bytes = MIN(in->max_size_bytes, e->max_size_bytes);
+	enum reason reason;
+	struct stat st;
+
+	*ret = (struct finding){.verdict = VERDICT_UNKNOWN};
+	if (fstat(in->fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		give_up(ret, REASON_IO);
+		return;
+	}
+	if ((uint64_t)st.st_size > max_bytes) {
+		give_up(ret, REASON_TOO_LARGE);
+		return;
+	}
+	if (digests_begin(&e->digests) < 0) {
+		give_up(ret, REASON_ENGINE);
+		return;
+	}
+	reason = read_and_hash(e, in, max_bytes, ret);
+	if (reason == REASON_NONE)
+		judge(e, in, st.st_uid, ret);
+	else
+		give_up(ret, reason);
+	release_pages(e, ret->size_bytes);
+}

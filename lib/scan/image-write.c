@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Rule image: writing
+ *
+ * Owns: the place of each section in the image, and the checksum.
+ * Must not own: what the sections hold, or the descriptor.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "custos/image.h"
+
+#define BUFFER_BYTES ((size_t)256 << 10) /* records and relocations come a few bytes at a time */
+
+struct image_writer {
+	int fd;
+	int error;          /* first failure, 0 when none */
+	int section;        /* enum image_section, or -1 before the first */
+	uint64_t off;       /* of the next byte added */
+	struct digests digests;
+	struct image_header header;
+	size_t used;        /* bytes in buffer, the last ones before off */
+	uint8_t buffer[BUFFER_BYTES];
+};
+
+static int write_at(int fd, const void *data, size_t len, uint64_t off)
+{
+	const uint8_t *p = data;
+
+	while (len > 0) {
+		ssize_t n = pwrite(fd, p, len, (off_t)off);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		p += n;
+		off += (uint64_t)n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int flush(struct image_writer *w)
+{
+	if (w->error == 0)
+		w->error = write_at(w->fd, w->buffer, w->used, w->off - w->used);
+	if (w->error == 0)
+		w->error = digests_update(&w->digests, w->buffer, w->used);
+	w->used = 0;
+	return w->error;
+}
+
+int image_writer_new(int fd, uint32_t yara_version, struct image_writer **ret)
+{
+	struct image_writer *w = calloc(1, sizeof(*w));
+	int r;
+
+	if (!w)
+		return -ENOMEM;
+	r = digests_init(&w->digests, 1U << DIGEST_SHA256);
+	if (r == 0)
+		r = digests_begin(&w->digests);
+	if (r < 0) {
+		image_writer_free(w);
+		return r;
+	}
+	memcpy(w->header.magic, IMAGE_MAGIC, sizeof(w->header.magic));
+	w->header.version = IMAGE_VERSION;
+	w->header.yara_version = yara_version;
+	w->fd = fd;
+	w->off = sizeof(w->header);
+	w->section = -1;
+	*ret = w;
+	return 0;
+}
+
+struct image_writer *image_writer_free(struct image_writer *w)
+{
+	if (w)
+		digests_deinit(&w->digests);
+	free(w);
+	return NULL;
+}
+
+void image_writer_freep(struct image_writer **w)
+{
+	*w = image_writer_free(*w);
+}
+
+int image_writer_add(void *writer, const void *data, size_t len)
+{
+	struct image_writer *w = writer;
+	const uint8_t *p = data;
+
+	while (len > 0 && w->error == 0) {
+		size_t n = MIN(len, BUFFER_BYTES - w->used);
+
+		memcpy(w->buffer + w->used, p, n);
+		w->used += n;
+		w->off += n;
+		p += n;
+		len -= n;
+		if (w->used == BUFFER_BYTES)
+			(void)flush(w); /* its failure is in w->error */
+	}
+	return w->error;
+}
+
+static void end_section(struct image_writer *w)
+{
+	static const uint8_t zeros[IMAGE_ALIGNMENT];
+
+	if (w->section >= 0)
+		w->header.sections[w->section].size =
+			w->off - w->header.sections[w->section].offset;
+	w->section = -1;
+	if (w->off % IMAGE_ALIGNMENT != 0)
+		(void)image_writer_add(w, zeros, IMAGE_ALIGNMENT - w->off % IMAGE_ALIGNMENT);
+}
+
+void image_writer_section(struct image_writer *w, enum image_section section)
+{
+	end_section(w);
+	w->section = (int)section;
+	w->header.sections[section].offset = w->off;
+}
+
+int image_writer_finish(struct image_writer *w, uint32_t options,
+                        const struct ruleset_counts *counts)
+{
+	uint8_t out[N_DIGESTS][DIGEST_MAX_BYTES];
+	int r;
+
+	end_section(w);
+	if (flush(w) < 0)
+		return w->error;
+	w->header.options = options;
+	w->header.counts = *counts;
+	w->header.total_bytes = w->off;
+	r = digests_update(&w->digests, &w->header, sizeof(w->header));
+	if (r == 0)
+		r = digests_final(&w->digests, out);
+	if (r < 0)
+		return r;
+	memcpy(w->header.sha256, out[DIGEST_SHA256], sizeof(w->header.sha256));
+	return write_at(w->fd, &w->header, sizeof(w->header), 0);
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * YARA rules: compiling
+ *
+ * Owns: libyara's compiler, and the reach of include statements.
+ * Must not own: file descriptors (the caller has read the files), or the image.
+ * Hands off to: the sink, in libyara's own format.
+ */
+#include "custos/rules-compile.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <yara.h>
+
+#include "custos/cleanup.h"
+#include "rules-include.h"
+#include "rules-yara.h"
+
+struct rules_compiled {
+	struct rules rules;
+	bool uses_vars;
+};
+
+/* While one file is compiled. */
+struct job {
+	const struct rules_source *source;
+	struct rules_includes includes;
+	struct diag *d; /* NULL: errors are only counted */
+};
+
+static void on_error(int level, const char *file, int line, const YR_RULE *rule,
+                     const char *message, void *userdata)
+{
+	struct job *job = userdata;
+
+	if (level != YARA_ERROR_LEVEL_ERROR)
+		return; /* warnings are about speed; the cost of rules is measured elsewhere */
+	(void)diag_add(job->d, rules_includes_path(&job->includes, file ? file : job->source->file),
+	               line > 0 ? (unsigned)line : 0, "%s", message);
+}
+
+static const char *on_include(const char *name, const char *from, const char *ns,
+                              void *userdata)
+{
+	struct job *job = userdata;
+	const struct rules_source *s;
+
+	s = rules_includes_find(&job->includes, name, from ? from : job->source->file);
+	return s ? s->text : NULL;
+}
+
+/* Text of an include belongs to the set: nothing to free. */
+static void on_include_free(const char *text, void *userdata)
+{
+}
+
+static int new_compiler(struct job *job, bool with_vars, YR_COMPILER **ret)
+{
+	YR_COMPILER *c;
+
+	if (yr_compiler_create(&c) != ERROR_SUCCESS)
+		return -ENOMEM;
+	yr_compiler_set_callback(c, on_error, job);
+	yr_compiler_set_include_callback(c, on_include, on_include_free, job);
+	for (unsigned i = 0; with_vars && i < N_RULES_VARS; i++) {
+		if (yr_compiler_define_string_variable(c, rules_var_name(i), "") !=
+		    ERROR_SUCCESS) {
+			yr_compiler_destroy(c);
+			return -ENOMEM;
+		}
+	}
+	*ret = c;
+	return 0;
+}
+
+/* Compile one file into @c. Return: 0, -EINVAL (reported by on_error()), or -ENOMEM. */
+static int add_file(YR_COMPILER *c, struct job *job, const struct rules_source *s)
+{
+	_cleanup_(file_closep) FILE *f = NULL;
+
+	job->source = s;
+	rules_includes_reset(&job->includes);
+	if (s->len == 0)
+		return 0; /* fmemopen() refuses an empty buffer */
+	f = fmemopen((void *)s->text, s->len, "r");
+	if (!f)
+		return -errno;
+	return yr_compiler_add_file(c, f, s->file, s->file) == 0 ? 0 : -EINVAL;
+}
+
+static int get_rules(YR_COMPILER *c, YR_RULES **ret)
+{
+	return yr_compiler_get_rules(c, ret) == ERROR_SUCCESS ? 0 : -ENOMEM;
+}
+
+/* One file alone. On success *ret holds its rules. */
+static int compile_alone(struct job *job, const struct rules_source *s, bool with_vars,
+                         YR_RULES **ret)
+{
+	YR_COMPILER *c;
+	int r = new_compiler(job, with_vars, &c);
+
+	if (r < 0)
+		return r;
+	r = add_file(c, job, s);
+	if (r == 0)
+		r = get_rules(c, ret);
+	yr_compiler_destroy(c);
+	return r;
+}
+
+static int on_selftest(YR_SCAN_CONTEXT *context, int message, void *data, void *userdata)
+{
+	const YR_MODULE_IMPORT *import = data;
+
+	if (message == CALLBACK_MSG_IMPORT_MODULE &&
+	    rules_module_is_refused(import->module_name)) {
+		*(const char **)userdata =
+			import->module_name[0] == 'm' ? "magic" : "cuckoo";
+		return CALLBACK_ERROR;
+	}
+	return CALLBACK_CONTINUE;
+}
+
+/* Run the rules of one file over stock data, as the engine would. */
+static int selftest(const struct rules_source *s, YR_RULES *rules, struct diag *d)
+{
+	static const uint8_t stock[4096] = "\x7f" "ELF\x02\x01\x01";
+	const char *refused = NULL;
+	int err;
+
+	err = yr_rules_scan_mem(rules, stock, sizeof(stock),
+	                        SCAN_FLAGS_FAST_MODE | SCAN_FLAGS_NO_TRYCATCH |
+	                                SCAN_FLAGS_REPORT_RULES_MATCHING,
+	                        on_selftest, &refused, 10);
+	if (refused)
+		return diag_add(d, s->file, 0, "imports the module %s, which custos refuses: %s",
+		                refused, refused[0] == 'm'
+		                        ? "it opens a database when the first file is scanned"
+		                        : "it needs a sandbox report, which there never is");
+	if (err != ERROR_SUCCESS)
+		return diag_add(d, s->file, 0, "a rule fails on a harmless file (libyara error %d)",
+		                err);
+	return 0;
+}
+
+static int check_file(struct job *job, const struct rules_source *s, bool *uses_vars)
+{
+	struct diag *d = job->d;
+	YR_RULES *rules;
+	int r;
+
+	/* Compiles without external variables? Then it uses none. */
+	job->d = NULL;
+	r = compile_alone(job, s, false, &rules);
+	job->d = d;
+	if (r == -EINVAL) {
+		r = compile_alone(job, s, true, &rules);
+		if (r == 0)
+			*uses_vars = true;
+	}
+	if (r < 0)
+		return r;
+	r = selftest(s, rules, d);
+	(void)yr_rules_destroy(rules);
+	return r;
+}
+
+static int check_files(struct job *job, const struct rules_source *sources, size_t n,
+                       bool *uses_vars)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t before = job->d->n_total;
+		int r = check_file(job, &sources[i], uses_vars);
+
+		if (r == -EINVAL && job->d->n_total == before)
+			(void)diag_add(job->d, sources[i].file, 0, "libyara gives no reason");
+		if (r < 0 && r != -EINVAL)
+			return r;
+		if (r < 0)
+			ret = r;
+	}
+	return ret;
+}
+
+static int compile_together(struct job *job, const struct rules_source *sources, size_t n,
+                            struct rules_compiled *c)
+{
+	YR_RULES_STATS stats;
+	YR_COMPILER *compiler;
+	int r = new_compiler(job, c->uses_vars, &compiler);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = add_file(compiler, job, &sources[i]);
+	if (r == 0)
+		r = get_rules(compiler, &c->rules.yr);
+	if (r == 0 && yr_rules_get_stats(c->rules.yr, &stats) != ERROR_SUCCESS)
+		r = -ENOMEM;
+	if (r == 0)
+		c->rules.n_rules = stats.num_rules;
+	yr_compiler_destroy(compiler);
+	return r;
+}
+
+int rules_compile(const struct rules_source *sources, size_t n, struct rules_compiled **ret,
+                  struct diag *d)
+{
+	_cleanup_(diag_deinit) struct diag own = DIAG_NULL;
+	_cleanup_(rules_compiled_freep) struct rules_compiled *c = calloc(1, sizeof(*c));
+	struct job job = {.d = d ? d : &own};
+	int r;
+
+	if (!c)
+		return -ENOMEM;
+	rules_includes_init(&job.includes, sources, n);
+	r = check_files(&job, sources, n, &c->uses_vars);
+	if (r == 0)
+		r = compile_together(&job, sources, n, c);
+	rules_includes_deinit(&job.includes);
+	if (r < 0)
+		return r;
+	*ret = ptr_take(&c);
+	return 0;
+}
+
+struct rules_compiled *rules_compiled_free(struct rules_compiled *c)
+{
+	if (c && c->rules.yr)
+		(void)yr_rules_destroy(c->rules.yr); /* always succeeds */
+	free(c);
+	return NULL;
+}
+
+void rules_compiled_freep(struct rules_compiled **c)
+{
+	*c = rules_compiled_free(*c);
+}
+
+uint64_t rules_compiled_count(const struct rules_compiled *c)
+{
+	return c->rules.n_rules;
+}
+
+bool rules_compiled_uses_vars(const struct rules_compiled *c)
+{
+	return c->uses_vars;
+}
+
+struct output {
+	rules_sink sink;
+	void *userdata;
+	int error;
+};
+
+/* As fwrite(): all or nothing here. */
+static size_t write_items(const void *ptr, size_t size, size_t count, void *userdata)
+{
+	struct output *out = userdata;
+
+	if (out->error == 0)
+		out->error = out->sink(out->userdata, ptr, size * count);
+	return out->error == 0 ? count : 0;
+}
+
+int rules_compiled_write(const struct rules_compiled *c, rules_sink sink, void *userdata)
+{
+	struct output out = {.sink = sink, .userdata = userdata};
+	YR_STREAM stream = {.user_data = &out, .write = write_items};
+	int err = yr_rules_save_stream(c->rules.yr, &stream);
+
+	if (out.error < 0)
+		return out.error;
+	return err == ERROR_SUCCESS ? 0 : -ENOMEM;
+}

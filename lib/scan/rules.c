@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * YARA rules: loading
+ *
+ * Owns: libyara's initialisation and its YR_RULES object.
+ * Must not own: rule text (rules-compile.c) or the state of a scan (rules-scan.c).
+ */
+#include "custos/rules.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <yara.h>
+
+#include "rules-yara.h"
+
+static const char *const var_names[N_RULES_VARS] = {
+	[RULES_FILENAME] = "filename",   [RULES_FILEPATH] = "filepath",
+	[RULES_EXTENSION] = "extension", [RULES_FILETYPE] = "filetype",
+	[RULES_OWNER] = "owner",
+};
+
+const char *rules_var_name(enum rules_var v)
+{
+	return var_names[v];
+}
+
+uint32_t rules_yara_version(void)
+{
+	return YR_VERSION_HEX;
+}
+
+int rules_global_init(void)
+{
+	return yr_initialize() == ERROR_SUCCESS ? 0 : -ENOMEM;
+}
+
+struct source {
+	const uint8_t *p, *end;
+};
+
+/* As fread(): whole items only. libyara stops at the first short read. */
+static size_t read_items(void *ptr, size_t size, size_t count, void *userdata)
+{
+	struct source *src = userdata;
+	size_t n = size ? MIN(count, (size_t)(src->end - src->p) / size) : 0;
+
+	memcpy(ptr, src->p, n * size);
+	src->p += n * size;
+	return n;
+}
+
+int rules_load(const void *mem, size_t size, struct rules **ret)
+{
+	struct source src = {mem, (const uint8_t *)mem + size};
+	YR_STREAM stream = {.user_data = &src, .read = read_items};
+	YR_RULES_STATS stats;
+	struct rules *r = calloc(1, sizeof(*r));
+	int err;
+
+	if (!r)
+		return -ENOMEM;
+	err = yr_rules_load_stream(&stream, &r->yr);
+	if (err == ERROR_SUCCESS)
+		err = yr_rules_get_stats(r->yr, &stats);
+	if (err != ERROR_SUCCESS) {
+		rules_free(r);
+		return err == ERROR_INSUFFICIENT_MEMORY ? -ENOMEM : -EBADMSG;
+	}
+	r->n_rules = stats.num_rules;
+	*ret = r;
+	return 0;
+}
+
+struct rules *rules_free(struct rules *r)
+{
+	if (r && r->yr)
+		(void)yr_rules_destroy(r->yr); /* always succeeds */
+	free(r);
+	return NULL;
+}
+
+uint64_t rules_count(const struct rules *r)
+{
+	return r->n_rules;
+}
