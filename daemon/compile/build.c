@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * custos-compile: building the image
+ *
+ * Owns: which input becomes which section.
+ * Must not own: file formats (hashlist, rules-compile, hashdb, image).
+ */
+#include "build.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "custos/cleanup.h"
+#include "custos/hashdb.h"
+#include "custos/hashlist.h"
+#include "custos/image.h"
+#include "custos/rules-compile.h"
+#include "custos/rules.h"
+#include "custos/verdict.h"
+
+struct tables {
+	struct hashdb_builder block[N_DIGESTS];
+	struct hashdb_builder allow;
+};
+
+/* While one list is read. */
+struct list {
+	struct tables *tables;
+	bool allow;
+	const char *file;
+	char name[RULE_NAME_BYTES]; /* of entries that have none of their own */
+	unsigned n_refused;
+	struct diag *d;
+};
+
+/* The name of the list, as far as it can be shown everywhere. */
+static void set_list_name(struct list *l)
+{
+	const char *slash = strrchr(l->file, '/');
+
+	(void)snprintf(l->name, sizeof(l->name), "%s", slash ? slash + 1 : l->file);
+	for (char *p = l->name; *p; p++)
+		if (*p < ' ' || *p > '~')
+			*p = '?';
+}
+
+static int refuse_allow(struct list *l, const struct hashlist_entry *e)
+{
+	(void)diag_add(l->d, l->file, e->line,
+	               "%s cannot allow a file: another file with the same %s can be made; "
+	               "use SHA-256",
+	               digest_name(e->alg), digest_name(e->alg));
+	return ++l->n_refused < HASHLIST_BAD_LINES_MAX ? 0 : -EINVAL;
+}
+
+static int on_entry(void *userdata, const struct hashlist_entry *e)
+{
+	struct list *l = userdata;
+	struct hashdb_builder *b = l->allow ? &l->tables->allow : &l->tables->block[e->alg];
+	int r;
+
+	if (l->allow && e->alg != DIGEST_SHA256)
+		return refuse_allow(l, e);
+	r = hashdb_builder_add(b, e->digest, e->size_bytes, e->name ? e->name : l->name,
+	                       e->name ? MIN(e->name_len, sizeof(l->name) - 1) :
+	                                 strlen(l->name));
+	if (r == -EFBIG)
+		return diag_add(l->d, l->file, e->line, "more entries than a table can hold");
+	return r;
+}
+
+static int read_list(struct tables *t, const struct hash_input *in, bool allow,
+                     struct diag *d)
+{
+	struct list l = {.tables = t, .allow = allow, .file = in->file, .d = d};
+	int r;
+
+	set_list_name(&l);
+	r = hashlist_read(in->fd, in->file, on_entry, &l, d);
+	if (r < 0 && r != -EINVAL && r != -ENOMEM)
+		return diag_add(d, in->file, 0, "%s", strerrordesc_np(-r));
+	return l.n_refused > 0 ? -EINVAL : r;
+}
+
+static int read_lists(struct tables *t, const struct inputs *in, struct diag *d)
+{
+	int r, ret = 0;
+
+	for (size_t i = 0; i < in->n_block + in->n_allow; i++) {
+		bool allow = i >= in->n_block;
+
+		r = read_list(t, allow ? &in->allow[i - in->n_block] : &in->block[i], allow, d);
+		if (r == -ENOMEM)
+			return r;
+		if (r < 0)
+			ret = r;
+	}
+	return ret;
+}
+
+static int write_table(struct image_writer *w, enum image_section s,
+                       struct hashdb_builder *b, uint64_t *n_sum)
+{
+	uint64_t n;
+	int r;
+
+	image_writer_section(w, s);
+	r = hashdb_builder_write(b, image_writer_add, w, &n);
+	*n_sum += n;
+	return r;
+}
+
+static int write_image(int out_fd, struct tables *t, const struct rules_compiled *rules,
+                       struct ruleset_counts *ret)
+{
+	_cleanup_(image_writer_freep) struct image_writer *w = NULL;
+	struct ruleset_counts counts = {.n_yara = rules_compiled_count(rules)};
+	int r;
+
+	r = image_writer_new(out_fd, rules_yara_version(), &w);
+	if (r < 0)
+		return r;
+	for (unsigned alg = 0; alg < N_DIGESTS && r == 0; alg++)
+		r = write_table(w, IMAGE_BLOCK_SHA256 + alg, &t->block[alg],
+		                &counts.n_hashes);
+	if (r == 0)
+		r = write_table(w, IMAGE_ALLOW_SHA256, &t->allow, &counts.n_allow_hashes);
+	if (r == 0 && counts.n_yara > 0) {
+		image_writer_section(w, IMAGE_YARA);
+		r = rules_compiled_write(rules, image_writer_add, w);
+	}
+	if (r == 0)
+		r = image_writer_finish(
+			w, rules_compiled_uses_vars(rules) ? IMAGE_OPT_VARIABLES : 0, &counts);
+	if (r == 0)
+		*ret = counts;
+	return r;
+}
+
+static void tables_init(struct tables *t)
+{
+	for (unsigned alg = 0; alg < N_DIGESTS; alg++)
+		hashdb_builder_init(&t->block[alg], alg);
+	hashdb_builder_init(&t->allow, DIGEST_SHA256);
+}
+
+static void tables_deinit(struct tables *t)
+{
+	for (unsigned alg = 0; alg < N_DIGESTS; alg++)
+		hashdb_builder_deinit(&t->block[alg]);
+	hashdb_builder_deinit(&t->allow);
+}
+
+int build_image(const struct inputs *in, int out_fd, struct ruleset_counts *ret,
+                struct diag *d)
+{
+	_cleanup_(rules_compiled_freep) struct rules_compiled *rules = NULL;
+	_cleanup_(tables_deinit) struct tables t;
+	int r, r_rules;
+
+	/* Both, so that the user sees the errors of both. */
+	tables_init(&t);
+	r = read_lists(&t, in, d);
+	r_rules = rules_compile(in->yara, in->n_yara, &rules, d);
+	if (r < 0 || r_rules < 0)
+		return r < 0 ? r : r_rules;
+	return write_image(out_fd, &t, rules, ret);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* custos-compile: its input files, opened and checked before the seal */
+#pragma once
+
+#include "custos/diag.h"
+#include "custos/rules-compile.h"
+
+/* One file of rules is at most this large: the largest public one has 5 MB. */
+#define INPUT_YARA_MAX_BYTES ((size_t)64 << 20)
+/* All of them together; they are kept in memory. */
+#define INPUT_YARA_SUM_MAX_BYTES ((size_t)1 << 30)
+#define INPUT_FILES_MAX 16384 /* each is compared with each */
+#define INPUT_DEPTH_MAX 16 /* folders below a Yara= path */
+
+struct hash_input {
+	char *file; /* as given, owned */
+	int fd;     /* owned */
+};
+
+struct inputs {
+	struct rules_source *yara; /* file and text owned */
+	size_t n_yara, yara_bytes;
+	struct hash_input *block, *allow;
+	size_t n_block, n_allow;
+};
+
+#define INPUTS_NULL {0}
+
+/*
+ * Open one path given on the command line. What is wrong with it goes to @d: a file must be a
+ * regular one, owned by root or the user who runs this, and writable by nobody else.
+ * @path of inputs_add_yara() may be a folder: every *.yar and *.yara below it, by name.
+ * Return: 0, -EINVAL (see @d), or -ENOMEM.
+ */
+int inputs_add_yara(struct inputs *in, const char *path, struct diag *d);
+int inputs_add_block(struct inputs *in, const char *path, struct diag *d);
+int inputs_add_allow(struct inputs *in, const char *path, struct diag *d);
+void inputs_deinit(struct inputs *in);

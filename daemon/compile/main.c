@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * custos-compile: rule texts and hash lists to one rule image
+ *
+ * Owns: the command line and the order: open everything, seal, only then parse.
+ * Must not own: any parser.
+ * Hands off to: custosd, which gave the descriptor for the image.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "build.h"
+#include "custos/engine.h"
+#include "custos/image.h"
+#include "inputs.h"
+#include "seal.h"
+
+#define EXIT_USAGE 2
+
+enum option_id { OPT_OUT_FD = 1, OPT_YARA, OPT_HASHES, OPT_ALLOW, OPT_UID, OPT_GID, OPT_VERSION };
+
+static const struct option options[] = {
+	{"out-fd", required_argument, NULL, OPT_OUT_FD},
+	{"yara", required_argument, NULL, OPT_YARA},
+	{"hashes", required_argument, NULL, OPT_HASHES},
+	{"allow-hashes", required_argument, NULL, OPT_ALLOW},
+	{"uid", required_argument, NULL, OPT_UID},
+	{"gid", required_argument, NULL, OPT_GID},
+	{"version", no_argument, NULL, OPT_VERSION},
+	{0},
+};
+
+struct request {
+	long out_fd, uid, gid; /* -1: not given */
+	struct inputs inputs;
+	struct diag diag;
+};
+
+static int usage(void)
+{
+	(void)fprintf(stderr, "usage: custos-compile --out-fd N [--yara PATH]... [--hashes PATH]...\n"
+	                      "       [--allow-hashes PATH]... [--uid UID --gid GID]\n");
+	return EXIT_USAGE;
+}
+
+/* A number from 0 to @max, or -1. */
+static long parse_number(const char *s, long max)
+{
+	char *end;
+	long v;
+
+	errno = 0;
+	v = strtol(s, &end, 10);
+	return errno == 0 && end != s && *end == '\0' && v >= 0 && v <= max ? v : -1;
+}
+
+/* Return: 0, EXIT_USAGE, or -ENOMEM. What is wrong with an input is in req->diag. */
+static int parse_option(struct request *req, int id)
+{
+	int r = 0;
+
+	switch (id) {
+	case OPT_OUT_FD:
+		req->out_fd = parse_number(optarg, INT_MAX);
+		return req->out_fd < 0 ? EXIT_USAGE : 0;
+	case OPT_UID: /* the highest number means "no change" to the kernel */
+		req->uid = parse_number(optarg, UINT_MAX - 1L);
+		return req->uid < 0 ? EXIT_USAGE : 0;
+	case OPT_GID:
+		req->gid = parse_number(optarg, UINT_MAX - 1L);
+		return req->gid < 0 ? EXIT_USAGE : 0;
+	case OPT_YARA:
+		r = inputs_add_yara(&req->inputs, optarg, &req->diag);
+		break;
+	case OPT_HASHES:
+		r = inputs_add_block(&req->inputs, optarg, &req->diag);
+		break;
+	case OPT_ALLOW:
+		r = inputs_add_allow(&req->inputs, optarg, &req->diag);
+		break;
+	default:
+		return EXIT_USAGE;
+	}
+	return r == -ENOMEM ? r : 0;
+}
+
+static int parse_arguments(struct request *req, int argc, char **argv)
+{
+	int id, r;
+
+	while ((id = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (id == OPT_VERSION) {
+			(void)printf("custos-compile %s\n", CUSTOS_VERSION);
+			exit(EXIT_SUCCESS);
+		}
+		r = parse_option(req, id);
+		if (r != 0)
+			return r;
+	}
+	if (optind != argc || req->out_fd < 0 || (req->uid < 0) != (req->gid < 0))
+		return EXIT_USAGE;
+	return 0;
+}
+
+static int fail(const char *what, int r)
+{
+	(void)fprintf(stderr, "custos-compile: %s: %s\n", what, strerrordesc_np(-r));
+	return EXIT_FAILURE;
+}
+
+static int seal_output(int fd)
+{
+	/* EINVAL: no memfd but a plain file, as tests and people at a shell use it. */
+	if (fcntl(fd, F_GET_SEALS) < 0)
+		return errno == EINVAL ? 0 : -errno;
+	return image_seal(fd);
+}
+
+static int compile(struct request *req)
+{
+	struct seal_ids ids = {.set = req->uid >= 0, .uid = (uid_t)req->uid,
+	                       .gid = (gid_t)req->gid};
+	struct ruleset_counts counts;
+	const char *step;
+	int r;
+
+	r = engine_global_init();
+	if (r < 0)
+		return fail("libraries", r);
+	r = seal_self(&ids, &step);
+	if (r < 0)
+		return fail(step, r);
+
+	r = build_image(&req->inputs, (int)req->out_fd, &counts, &req->diag);
+	diag_print(&req->diag, stderr);
+	if (r == -EINVAL || req->diag.n_total > 0)
+		return EXIT_FAILURE;
+	if (r < 0)
+		return fail("building the image", r);
+	r = seal_output((int)req->out_fd);
+	if (r < 0)
+		return fail("sealing the image", r);
+	(void)printf("yara=%llu hashes=%llu allow=%llu\n", (unsigned long long)counts.n_yara,
+	             (unsigned long long)counts.n_hashes,
+	             (unsigned long long)counts.n_allow_hashes);
+	return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+	struct request req = {.out_fd = -1, .uid = -1, .gid = -1};
+	int r;
+
+	r = parse_arguments(&req, argc, argv);
+	if (r == EXIT_USAGE)
+		return usage();
+	/* Inputs that could not be opened do not hide the errors of the others. */
+	r = r < 0 ? fail("reading the inputs", r) : compile(&req);
+	if (fflush(stdout) != 0)
+		r = EXIT_FAILURE;
+	(void)fflush(stderr);
+	/* Sealed: exit handlers of the libraries may want more than is left, and all memory goes. */
+	_exit(r);
+}
