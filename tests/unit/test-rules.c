@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "custos/cleanup.h"
+#include "custos/clock.h"
+#include "custos/rules-compile.h"
+#include "custos/rules.h"
+#include "unit.h"
+
+#define SOURCE(name, text) {name, text, sizeof(text) - 1}
+#define FAR (clock_now() + 30 * NSEC_PER_SEC)
+
+struct memory {
+	uint8_t *p;
+	size_t len;
+};
+
+static int to_memory(void *userdata, const void *data, size_t len)
+{
+	struct memory *m = userdata;
+
+	m->p = realloc(m->p, m->len + len);
+	memcpy(m->p + m->len, data, len);
+	m->len += len;
+	return 0;
+}
+
+static int compile(const struct rules_source *s, size_t n, struct diag *d)
+{
+	_cleanup_(rules_compiled_freep) struct rules_compiled *c = NULL;
+
+	ck_assert_int_eq(rules_global_init(), 0);
+	return rules_compile(s, n, &c, d);
+}
+
+/* Compile one text, write and load it. */
+static struct rules *load(const char *text)
+{
+	struct rules_source s = {"t.yar", text, strlen(text)};
+	_cleanup_(rules_compiled_freep) struct rules_compiled *c = NULL;
+	_cleanup_(diag_deinit) struct diag d = DIAG_NULL;
+	struct memory m = {0};
+	struct rules *r;
+
+	ck_assert_int_eq(rules_global_init(), 0);
+	ck_assert_int_eq(rules_compile(&s, 1, &c, &d), 0);
+	ck_assert_int_eq(rules_compiled_write(c, to_memory, &m), 0);
+	ck_assert_int_eq(rules_load(m.p, m.len, &r), 0);
+	ck_assert_uint_eq(rules_count(r), rules_compiled_count(c));
+	free(m.p);
+	return r;
+}
+
+START_TEST(compile_errors_name_file_and_line_of_every_bad_file)
+{
+	static const struct rules_source s[] = {
+		SOURCE("/r/a.yar", "rule ok { condition: true }"),
+		SOURCE("/r/b.yar", "\n\nrule x { condition: nonsense }\n"),
+		SOURCE("/r/c.yar", "rule y { oops }"),
+	};
+	_cleanup_(diag_deinit) struct diag d = DIAG_NULL;
+
+	ck_assert_int_eq(compile(s, 3, &d), -EINVAL);
+	ck_assert_uint_ge(d.n_total, 2);
+	ck_assert_str_eq(d.items[0].file, "/r/b.yar");
+	ck_assert_uint_eq(d.items[0].line, 3);
+	ck_assert_ptr_nonnull(strstr(d.items[0].reason, "nonsense"));
+	ck_assert_str_eq(d.items[1].file, "/r/c.yar");
+	ck_assert_uint_eq(d.items[1].line, 1);
+	ck_assert_int_eq(compile(s, 3, NULL), -EINVAL);
+}
+END_TEST
+
+START_TEST(compile_same_rule_name_in_two_files_is_fine)
+{
+	static const struct rules_source s[] = {
+		SOURCE("/r/a.yar", "rule x { condition: true }"),
+		SOURCE("/r/b.yar", "rule x { condition: true }"),
+		{"/r/empty.yar", "", 0},
+	};
+	_cleanup_(diag_deinit) struct diag d = DIAG_NULL;
+
+	ck_assert_int_eq(compile(s, 3, &d), 0);
+	ck_assert_int_eq(compile(NULL, 0, &d), 0);
+}
+END_TEST
+
+START_TEST(compile_include_inside_the_set_is_found)
+{
+	static const struct rules_source s[] = {
+		SOURCE("/r/main.yar", "include \"sub/a.yar\"\nrule m { condition: a }"),
+		SOURCE("/r/sub/a.yar", "include \"./../b.yar\"\nrule a { condition: b }"),
+		SOURCE("/r/b.yar", "rule b { condition: true }"),
+	};
+	_cleanup_(diag_deinit) struct diag d = DIAG_NULL;
+
+	ck_assert_int_eq(compile(s, 3, &d), 0);
+}
+END_TEST
+
+START_TEST(compile_include_outside_the_set_is_refused)
+{
+	static const struct rules_source s[] = {
+		SOURCE("/r/main.yar", "include \"/etc/hostname\"\nrule m { condition: true }"),
+	};
+	_cleanup_(diag_deinit) struct diag d = DIAG_NULL;
+
+	ck_assert_int_eq(compile(s, 1, &d), -EINVAL);
+	ck_assert_str_eq(d.items[0].file, "/r/main.yar");
+	ck_assert_uint_eq(d.items[0].line, 1);
+}
+END_TEST
+
+START_TEST(compile_error_in_an_include_names_the_included_file)
+{
+	static const struct rules_source s[] = {
+		SOURCE("/r/main.yar", "include \"bad.yar\"\n"),
+		SOURCE("/r/bad.yar", "\nrule a { condition: nonsense }"),
+	};
+	_cleanup_(diag_deinit) struct diag d = DIAG_NULL;
+
+	ck_assert_int_eq(compile(s, 1, &d), -EINVAL); /* not in the set */
+	diag_deinit(&d);
+	ck_assert_int_eq(compile(s, 2, &d), -EINVAL);
+	ck_assert_str_eq(d.items[0].file, "/r/bad.yar");
+	ck_assert_uint_eq(d.items[0].line, 2);
+}
+END_TEST
+
+START_TEST(compile_include_of_itself_ends)
+{
+	static const struct rules_source s[] = {
+		SOURCE("/r/a.yar", "include \"a.yar\"\nrule x { condition: true }"),
+	};
+	_cleanup_(diag_deinit) struct diag d = DIAG_NULL;
+
+	ck_assert_int_eq(compile(s, 1, &d), -EINVAL);
+}
+END_TEST
+
+START_TEST(compile_modules_magic_and_cuckoo_are_refused)
+{
+	static const struct rules_source s[] = {
+		SOURCE("/r/m.yar", "import \"magic\"\nrule x { condition: magic.type() contains "
+		                   "\"ELF\" }"),
+		SOURCE("/r/c.yar", "import \"cuckoo\"\nrule x { condition: "
+		                   "cuckoo.network.http_request(/x/) }"),
+		SOURCE("/r/p.yar", "import \"pe\"\nrule x { condition: pe.is_dll() }"),
+	};
+	_cleanup_(diag_deinit) struct diag d = DIAG_NULL;
+
+	ck_assert_int_eq(compile(s, 3, &d), -EINVAL);
+	ck_assert_uint_eq(d.n_total, 2);
+	ck_assert_str_eq(d.items[0].file, "/r/m.yar");
+	ck_assert_ptr_nonnull(strstr(d.items[0].reason, "magic"));
+	ck_assert_ptr_nonnull(strstr(d.items[1].reason, "cuckoo"));
+}
+END_TEST
+
+START_TEST(compile_tells_whether_variables_are_used)
+{
+	static const struct rules_source uses =
+		SOURCE("a", "rule x { condition: extension == \".x\" }");
+	static const struct rules_source plain = SOURCE("a", "rule x { condition: true }");
+	struct rules_compiled *c;
+
+	ck_assert_int_eq(rules_global_init(), 0);
+	ck_assert_int_eq(rules_compile(&uses, 1, &c, NULL), 0);
+	ck_assert(rules_compiled_uses_vars(c));
+	rules_compiled_free(c);
+	ck_assert_int_eq(rules_compile(&plain, 1, &c, NULL), 0);
+	ck_assert(!rules_compiled_uses_vars(c));
+	rules_compiled_free(c);
+}
+END_TEST
+
+static int fail_sink(void *userdata, const void *data, size_t len)
+{
+	return -ENOSPC;
+}
+
+START_TEST(write_failing_sink_is_handed_up)
+{
+	static const struct rules_source s = SOURCE("a", "rule x { condition: true }");
+	struct rules_compiled *c;
+
+	ck_assert_int_eq(rules_global_init(), 0);
+	ck_assert_int_eq(rules_compile(&s, 1, &c, NULL), 0);
+	ck_assert_int_eq(rules_compiled_write(c, fail_sink, NULL), -ENOSPC);
+	rules_compiled_free(c);
+}
+END_TEST
+
+START_TEST(load_cut_off_rules_are_damaged)
+{
+	struct rules *r;
+
+	ck_assert_int_eq(rules_global_init(), 0);
+	ck_assert_int_eq(rules_load("", 0, &r), -EBADMSG);
+	ck_assert_int_eq(rules_load("YARA", 4, &r), -EBADMSG);
+	ck_assert_int_eq(rules_load("not rules at all", 16, &r), -EBADMSG);
+}
+END_TEST
+
+START_TEST(scan_first_matching_rule_is_named)
+{
+	struct rules *r = load("rule no { condition: false } rule one { strings: $a = \"abc\" "
+	                       "condition: $a } rule two { condition: true }");
+	char name[RULE_NAME_BYTES];
+	struct rules_scanner *s;
+
+	ck_assert_int_eq(rules_scanner_new(r, &s), 0);
+	ck_assert_int_eq(rules_scan(s, "xabcx", 5, NULL, FAR, name), RULES_MATCH);
+	ck_assert_str_eq(name, "one");
+	ck_assert_int_eq(rules_scan(s, "xabx", 4, NULL, FAR, name), RULES_MATCH);
+	ck_assert_str_eq(name, "two");
+	rules_scanner_free(s);
+	rules_free(r);
+}
+END_TEST
+
+START_TEST(scan_entry_point_of_the_file_before_is_forgotten)
+{
+	/* 32-bit ELF header, entry point at file offset 0x54, one loadable segment */
+	static const uint8_t elf[128] = {
+		0x7f, 'E', 'L', 'F', 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+		2, 0, 3, 0, 1, 0, 0, 0, 0x54, 0x80, 4, 8, 0x34, 0, 0, 0,
+		0, 0, 0, 0, 0, 0, 0, 0, 0x34, 0, 0x20, 0, 1, 0, 0x28, 0,
+		0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 4, 8,
+		0, 0x80, 4, 8, 0x80, 0, 0, 0, 0x80, 0, 0, 0, 5, 0, 0, 0,
+		0, 0x10, 0, 0,
+	};
+	static const uint8_t text[128] = "no program, and so without an entry point";
+	struct rules *r = load("rule e { condition: entrypoint == 0x54 }");
+	char name[RULE_NAME_BYTES];
+	struct rules_scanner *s;
+
+	ck_assert_int_eq(rules_scanner_new(r, &s), 0);
+	ck_assert_int_eq(rules_scan(s, text, sizeof(text), NULL, FAR, name), RULES_CLEAN);
+	ck_assert_int_eq(rules_scan(s, elf, sizeof(elf), NULL, FAR, name), RULES_MATCH);
+	ck_assert_int_eq(rules_scan(s, text, sizeof(text), NULL, FAR, name), RULES_CLEAN);
+	rules_scanner_free(s);
+	rules_free(r);
+}
+END_TEST
+
+START_TEST(scan_deadline_in_the_past_times_out)
+{
+	struct rules *r = load("rule x { condition: true }");
+	char name[RULE_NAME_BYTES];
+	struct rules_scanner *s;
+
+	ck_assert_int_eq(rules_scanner_new(r, &s), 0);
+	ck_assert_int_eq(rules_scan(s, "a", 1, NULL, clock_now(), name), RULES_TIMEOUT);
+	ck_assert_int_eq(rules_scan(s, "a", 1, NULL, FAR, name), RULES_MATCH);
+	rules_scanner_free(s);
+	rules_free(r);
+}
+END_TEST
+
+START_TEST(scan_slow_rule_times_out_within_a_second_and_recovers)
+{
+	struct rules *r = load("rule slow { condition: uint8(0) == 0x61 and for all i in (0..2000000000) : "
+	                       "(uint8(i % 4) == 0x61) }"
+	                       " rule quick { strings: $a = \"quick\" condition: $a }");
+	char name[RULE_NAME_BYTES];
+	struct rules_scanner *s;
+	nsec_t start = clock_now();
+
+	ck_assert_int_eq(rules_scanner_new(r, &s), 0);
+	ck_assert_int_eq(rules_scan(s, "aaaa", 4, NULL, start + 100 * NSEC_PER_MSEC, name),
+	                 RULES_TIMEOUT);
+	ck_assert_uint_lt(clock_now() - start, 20 * NSEC_PER_SEC); /* libyara is not exact */
+	ck_assert_int_eq(rules_scan(s, "quick", 5, NULL, FAR, name), RULES_MATCH);
+	rules_scanner_free(s);
+	rules_free(r);
+}
+END_TEST
+
+/* libyara drops a string after a million matches: the file was not judged in full. */
+START_TEST(scan_too_many_matches_is_an_error_unless_a_rule_matched)
+{
+	size_t len = 2 << 20;
+	_cleanup_(freep) char *buf = malloc(len);
+	struct rules *r = load("rule many { strings: $a = \"aa\" condition: #a == 1 } "
+	                       "rule end { strings: $b = \"END\" condition: $b }");
+	char name[RULE_NAME_BYTES];
+	struct rules_scanner *s;
+
+	memset(buf, 'a', len);
+	ck_assert_int_eq(rules_scanner_new(r, &s), 0);
+	ck_assert_int_eq(rules_scan(s, buf, len, NULL, FAR, name), RULES_ERROR);
+	ck_assert_int_eq(rules_scan(s, "aa", 2, NULL, FAR, name), RULES_MATCH);
+	memcpy(buf + len - 3, "END", 3);
+	ck_assert_int_eq(rules_scan(s, buf, len, NULL, FAR, name), RULES_MATCH);
+	ck_assert_str_eq(name, "end");
+	rules_scanner_free(s);
+	rules_free(r);
+}
+END_TEST
+
+UNIT_MAIN("rules", compile_errors_name_file_and_line_of_every_bad_file,
+          compile_same_rule_name_in_two_files_is_fine,
+          compile_include_inside_the_set_is_found,
+          compile_include_outside_the_set_is_refused,
+          compile_error_in_an_include_names_the_included_file,
+          compile_include_of_itself_ends, compile_modules_magic_and_cuckoo_are_refused,
+          compile_tells_whether_variables_are_used, write_failing_sink_is_handed_up,
+          load_cut_off_rules_are_damaged, scan_first_matching_rule_is_named,
+          scan_entry_point_of_the_file_before_is_forgotten,
+          scan_deadline_in_the_past_times_out,
+          scan_slow_rule_times_out_within_a_second_and_recovers,
+          scan_too_many_matches_is_an_error_unless_a_rule_matched)
