@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The whole engine on a file of any bytes, with rules that reach libyara's parsers */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "custos/clock.h"
+#include "custos/engine.h"
+#include "custos/image.h"
+#include "custos/rules-compile.h"
+#include "custos/rules.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const char text[] =
+	"import \"pe\" import \"elf\" import \"dotnet\" import \"macho\" import \"dex\" "
+	"import \"hash\" import \"math\" "
+	"rule parsers { condition: pe.number_of_sections == 99 or elf.number_of_sections == 99 or "
+	"dotnet.number_of_streams == 99 or macho.magic == 99 or dex.header.file_size == 99 or "
+	"hash.md5(0, filesize) == \"x\" or math.entropy(0, filesize) > 9.0 } "
+	"rule strings { strings: $a = \"needle\" $b = /ab+c[0-9]{2,5}/ $c = { 4D 5A ?? [2-8] 50 } "
+	"condition: 2 of them } "
+	"rule vars { condition: filetype == \"ELF\" and entrypoint == 7 and extension == \".x\" }";
+
+static struct engine *start(void)
+{
+	struct rules_source s = {"fuzz.yar", text, sizeof(text) - 1};
+	struct rules_compiled *c;
+	struct image_writer *w;
+	struct ruleset_counts counts = {.n_yara = 3};
+	struct ruleset *rs;
+	struct engine *e;
+	int fd = memfd_create("image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (engine_global_init() < 0 || rules_compile(&s, 1, &c, NULL) < 0 ||
+	    image_writer_new(fd, rules_yara_version(), &w) < 0)
+		abort();
+	image_writer_section(w, IMAGE_YARA);
+	if (rules_compiled_write(c, image_writer_add, w) < 0 ||
+	    image_writer_finish(w, IMAGE_OPT_VARIABLES, &counts) < 0 || image_seal(fd) < 0 ||
+	    ruleset_load(fd, &rs) < 0 || engine_new(rs, 1 << 20, &e) < 0)
+		abort();
+	image_writer_free(w);
+	rules_compiled_free(c);
+	(void)close(fd);
+	return e;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct engine *e;
+	struct engine_input in = {.path = "/a/b.x", .max_size_bytes = 1 << 20};
+	struct finding f;
+
+	if (!e)
+		e = start();
+	in.fd = memfd_create("file", MFD_CLOEXEC);
+	if (write(in.fd, data, size) != (ssize_t)size)
+		abort();
+	in.deadline = clock_now() + 5 * NSEC_PER_SEC;
+	engine_scan(e, &in, &f);
+	if (f.verdict == VERDICT_UNKNOWN || (f.verdict == VERDICT_CLEAN && f.size_bytes != size))
+		abort();
+	if (memchr(f.rule, '\0', sizeof(f.rule)) == NULL)
+		abort();
+	(void)close(in.fd);
+	return 0;
+}

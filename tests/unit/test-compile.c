@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "build.h"
+#include "custos/cleanup.h"
+#include "custos/engine.h"
+#include "custos/image.h"
+#include "inputs.h"
+#include "seal.h"
+#include "unit.h"
+
+#define MD5_HEX    "0123456789abcdef0123456789abcdef"
+#define SHA256_HEX MD5_HEX MD5_HEX
+
+static char dir[64];
+
+static void setup(void)
+{
+	(void)snprintf(dir, sizeof(dir), "/tmp/custos-test-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+}
+
+static void teardown(void)
+{
+	char cmd[128];
+
+	(void)snprintf(cmd, sizeof(cmd), "rm -rf '%s'", dir);
+	ck_assert_int_eq(system(cmd), 0);
+}
+
+/* Path below the folder of this test; valid until the fourth call after it. */
+static const char *below(const char *name)
+{
+	static char paths[4][128];
+	static unsigned next;
+	char *p = paths[next++ % 4];
+
+	(void)snprintf(p, sizeof(paths[0]), "%s/%s", dir, name);
+	return p;
+}
+
+static const char *put(const char *name, const char *text)
+{
+	const char *path = below(name);
+	FILE *f = fopen(path, "w");
+
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_ge(fputs(text, f), 0);
+	ck_assert_int_eq(fclose(f), 0);
+	return path;
+}
+
+START_TEST(add_yara_folder_takes_its_rules_in_order)
+{
+	_cleanup_(diag_deinit) struct diag d = DIAG_NULL;
+	_cleanup_(inputs_deinit) struct inputs in = INPUTS_NULL;
+
+	ck_assert_int_eq(mkdir(below("b"), 0700), 0);
+	put("c.yar", "c");
+	put("a.yara", "a");
+	put("b/x.yar", "x");
+	put("README", "no rules");
+	put(".hidden.yar", "no rules either");
+	ck_assert_int_eq(inputs_add_yara(&in, dir, &d), 0);
+	ck_assert_int_eq(inputs_add_yara(&in, below("c.yar"), &d), 0); /* known already */
+	ck_assert_uint_eq(in.n_yara, 3);
+	ck_assert_str_eq(in.yara[0].text, "a");
+	ck_assert_str_eq(in.yara[1].text, "x");
+	ck_assert_str_eq(in.yara[2].text, "c");
+}
+END_TEST
+
+START_TEST(add_untrusted_inputs_are_refused)
+{
+	_cleanup_(diag_deinit) struct diag d = DIAG_NULL;
+	_cleanup_(inputs_deinit) struct inputs in = INPUTS_NULL;
+	const char *group = put("group", ""), *world = put("world.yar", "");
+
+	ck_assert_int_eq(chmod(group, 0660), 0);
+	ck_assert_int_eq(chmod(world, 0602), 0);
+	ck_assert_int_eq(inputs_add_block(&in, group, &d), -EINVAL);
+	ck_assert_int_eq(inputs_add_yara(&in, world, &d), -EINVAL);
+	ck_assert_int_eq(mkfifo(below("fifo"), 0600), 0);
+	ck_assert_int_eq(inputs_add_allow(&in, below("fifo"), &d), -EINVAL);
+	ck_assert_int_eq(inputs_add_block(&in, dir, &d), -EINVAL);
+	ck_assert_int_eq(inputs_add_yara(&in, below("none"), &d), -EINVAL);
+	ck_assert_uint_eq(d.n_total, 5);
+	ck_assert_uint_eq(in.n_block + in.n_allow + in.n_yara, 0);
+	if (geteuid() == 0) {
+		ck_assert_int_eq(chmod(below("group"), 0600), 0);
+		ck_assert_int_eq(chown(below("group"), 65534, 0), 0);
+		ck_assert_int_eq(inputs_add_block(&in, below("group"), &d), -EINVAL);
+	}
+}
+END_TEST
+
+START_TEST(add_yara_file_too_large_is_refused)
+{
+	_cleanup_(diag_deinit) struct diag d = DIAG_NULL;
+	_cleanup_(inputs_deinit) struct inputs in = INPUTS_NULL;
+	const char *path = put("big.yar", "");
+
+	ck_assert_int_eq(truncate(path, (off_t)INPUT_YARA_MAX_BYTES + 1), 0);
+	ck_assert_int_eq(inputs_add_yara(&in, path, &d), -EINVAL);
+	ck_assert_int_eq(truncate(path, (off_t)INPUT_YARA_MAX_BYTES), 0);
+	ck_assert_int_eq(inputs_add_yara(&in, path, &d), 0);
+}
+END_TEST
+
+static int new_memfd(void)
+{
+	return memfd_create("image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+}
+
+START_TEST(build_inside_the_seal_makes_an_image_that_loads)
+{
+	_cleanup_(ruleset_freep) struct ruleset *rs = NULL;
+	_cleanup_(diag_deinit) struct diag d = DIAG_NULL;
+	_cleanup_(inputs_deinit) struct inputs in = INPUTS_NULL;
+	_cleanup_(fd_closep) int fd = new_memfd();
+	struct ruleset_counts c;
+	int status;
+	pid_t pid;
+
+	ck_assert_int_eq(inputs_add_yara(&in, put("a.yar", "import \"pe\" rule a { condition: "
+	                                          "pe.is_dll() and filename == \"x\" }"), &d), 0);
+	ck_assert_int_eq(inputs_add_block(&in, put("h", SHA256_HEX "  x\n" MD5_HEX ":1:N\n"),
+	                                  &d), 0);
+	ck_assert_int_eq(inputs_add_allow(&in, put("g", SHA256_HEX "\n"), &d), 0);
+	ck_assert_int_eq(engine_global_init(), 0);
+	pid = fork();
+	if (pid == 0) {
+		struct seal_ids ids = {.set = geteuid() == 0, .uid = 65534, .gid = 65534};
+		const char *step;
+
+		if (seal_self(&ids, &step) != 0)
+			_exit(1);
+		if (open("/etc/passwd", O_RDONLY) >= 0 || errno != EPERM)
+			_exit(2);
+		if (build_image(&in, fd, &c, &d) != 0)
+			_exit(3);
+		_exit(image_seal(fd) == 0 ? 0 : 4);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status));
+	ck_assert_int_eq(WEXITSTATUS(status), 0);
+	ck_assert_int_eq(ruleset_load(fd, &rs), 0);
+	ruleset_counts(rs, &c);
+	ck_assert_uint_eq(c.n_yara, 1);
+	ck_assert_uint_eq(c.n_hashes, 2);
+	ck_assert_uint_eq(c.n_allow_hashes, 1);
+}
+END_TEST
+
+START_TEST(build_with_any_error_reports_all_and_makes_no_image)
+{
+	_cleanup_(ruleset_freep) struct ruleset *rs = NULL;
+	_cleanup_(diag_deinit) struct diag d = DIAG_NULL;
+	_cleanup_(inputs_deinit) struct inputs in = INPUTS_NULL;
+	_cleanup_(fd_closep) int fd = new_memfd();
+	_cleanup_(freep) char *text = NULL;
+	struct ruleset_counts c;
+
+	ck_assert_int_eq(inputs_add_yara(&in, put("a.yar", "rule a { condition: oops }"), &d), 0);
+	ck_assert_int_eq(inputs_add_block(&in, put("h", SHA256_HEX "\n\nnonsense\n"), &d), 0);
+	ck_assert_int_eq(inputs_add_allow(&in, put("g", "# md5\n" MD5_HEX "\n"), &d), 0);
+	ck_assert_int_eq(engine_global_init(), 0);
+	ck_assert_int_eq(build_image(&in, fd, &c, &d), -EINVAL);
+	text = diag_text(&d);
+	ck_assert_msg(strstr(text, "/h:3: "), "%s", text);
+	ck_assert_msg(strstr(text, "/g:2: MD5 cannot allow a file"), "%s", text);
+	ck_assert_msg(strstr(text, "/a.yar:1: "), "%s", text);
+	ck_assert_int_eq(image_seal(fd), 0);
+	ck_assert_int_eq(ruleset_load(fd, &rs), -EBADMSG);
+}
+END_TEST
+
+START_TEST(build_without_inputs_is_an_empty_rule_set)
+{
+	_cleanup_(ruleset_freep) struct ruleset *rs = NULL;
+	_cleanup_(diag_deinit) struct diag d = DIAG_NULL;
+	_cleanup_(inputs_deinit) struct inputs in = INPUTS_NULL;
+	_cleanup_(fd_closep) int fd = new_memfd();
+	struct ruleset_counts c;
+
+	ck_assert_int_eq(engine_global_init(), 0);
+	ck_assert_int_eq(build_image(&in, fd, &c, &d), 0);
+	ck_assert_int_eq(image_seal(fd), 0);
+	ck_assert_int_eq(ruleset_load(fd, &rs), 0);
+	ruleset_counts(rs, &c);
+	ck_assert_uint_eq(c.n_yara + c.n_hashes + c.n_allow_hashes, 0);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("compile");
+	TCase *tc = tcase_create("compile");
+	SRunner *sr;
+	int failed;
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, add_yara_folder_takes_its_rules_in_order);
+	tcase_add_test(tc, add_untrusted_inputs_are_refused);
+	tcase_add_test(tc, add_yara_file_too_large_is_refused);
+	tcase_add_test(tc, build_inside_the_seal_makes_an_image_that_loads);
+	tcase_add_test(tc, build_with_any_error_reports_all_and_makes_no_image);
+	tcase_add_test(tc, build_without_inputs_is_an_empty_rule_set);
+	suite_add_tcase(s, tc);
+	sr = srunner_create(s);
+	srunner_run_all(sr, CK_ENV);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed != 0;
+}
