@@ -6,7 +6,7 @@
 #include "custos/record.h"
 #include "fields.h"
 
-/* What custosd reports. Each has a MESSAGE_ID and a text in systemd/custos.catalog.in
+/* What custosd reports. Each has a MESSAGE_ID and a text in systemd/custos.catalog
  * (tests/lint/catalog compares the two). */
 enum journal_event {
 	/* chosen from the record by entry_from_record() */
