@@ -44,7 +44,7 @@ def check_catalog(tmp):
     if r.returncode or r.stdout:
         yield f"journalctl --update-catalog: {r.stdout}"
     r = run("journalctl", "--list-catalog", f"--root={tmp}")
-    n_texts = len(re.findall(r"^-- [0-9a-f]{32}$", tree.text("systemd/custos.catalog"), re.M))
+    n_texts = len(re.findall(r"^-- ", tree.text("systemd/custos.catalog"), re.M))
     if len(r.stdout.splitlines()) != n_texts:
         yield f"journalctl lists other than {n_texts} texts: {r.stdout}"
 
