@@ -113,6 +113,9 @@ struct manager_explanation {
 	const char *mark; /* "filesystem", or "none" */
 	const struct policy_line *line;
 	struct coverage_row row;
+	bool cached;          /* a verdict about this state of the file is in the cache: */
+	enum verdict verdict; /* that one */
+	usec_t age_usec;      /* and how old it is */
 };
 int manager_explain(struct manager *m, int fd, const char *path, const char *exe, uid_t uid,
                     struct manager_explanation *ret);
