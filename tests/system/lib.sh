@@ -211,6 +211,13 @@ status_json() { ctl --json=short status 2>/dev/null; }
 status_get() { status_json | jq -r "$1" 2>/dev/null; }
 state_is() { [ "$(status_get .state)" = "$1" ]; }
 scanner_pid() { status_get '.processes.scanner // 0'; }
+# new_scanner OLD: a scanner with another pid runs.
+new_scanner() {
+	local pid
+	pid=$(scanner_pid)
+	[ "${pid:-0}" -gt 1 ] && [ "$pid" != "$1" ] && kill -0 "$pid" 2>/dev/null
+}
+newer_generation() { local n; n=$(status_get .rules.generation); [ "${n:-0}" -gt "$1" ]; }
 # The pid of a process and of all its descendants, parents first.
 process_tree() {
 	local child
