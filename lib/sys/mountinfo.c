@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Mount table
+ *
+ * Owns: parsing (libmount unescapes) and what kind a file system is.
+ * Must not own: what is watched.
+ */
+#include "custos/mountinfo.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libmount/libmount.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "custos/cleanup.h"
+
+static const char *const kernel_types[] = {
+	"autofs",     "binfmt_misc", "bpf",      "cgroup",   "cgroup2",    "configfs",
+	"debugfs",    "devpts",      "efivarfs", "fusectl",  "hugetlbfs",  "mqueue",
+	"nfsd",       "nsfs",        "proc",     "pstore",   "rpc_pipefs", "securityfs",
+	"selinuxfs",  "smackfs",     "sysfs",    "tracefs",
+};
+static const char *const remote_types[] = {
+	"9p", "afs", "ceph", "cifs", "coda", "fuse", "fuseblk", "gfs2", "glusterfs", "lustre",
+	"ncpfs", "nfs", "nfs4", "ocfs2", "orangefs", "smb3", "smbfs", "vboxsf", "virtiofs",
+};
+
+static bool listed(const char *name, const char *const *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(name, list[i]) == 0)
+			return true;
+	return false;
+}
+
+enum mount_class mount_class_of(const char *fs_type)
+{
+	if (listed(fs_type, kernel_types, ARRAY_SIZE(kernel_types)))
+		return MOUNT_KERNEL;
+	if (strncmp(fs_type, "fuse.", 5) == 0 ||
+	    listed(fs_type, remote_types, ARRAY_SIZE(remote_types)))
+		return MOUNT_REMOTE;
+	if (strcmp(fs_type, "overlay") == 0)
+		return MOUNT_OVERLAY;
+	return MOUNT_LOCAL;
+}
+
+static int append(struct mount_list *l, struct libmnt_fs *fs)
+{
+	const char *options = mnt_fs_get_fs_options(fs);
+	struct mount_entry e = {
+		.id = mnt_fs_get_id(fs),
+		.dev = mnt_fs_get_devno(fs),
+		.mount_point = strdup(mnt_fs_get_target(fs) ?: ""),
+		.fs_type = strdup(mnt_fs_get_fstype(fs) ?: ""),
+		.read_only = options && mnt_fs_match_options(fs, "ro"),
+	};
+	struct mount_entry *items = reallocarray(l->items, l->n + 1, sizeof(*items));
+
+	if (items)
+		l->items = items;
+	if (!items || !e.mount_point || !e.fs_type) {
+		free(e.mount_point);
+		free(e.fs_type);
+		return -ENOMEM;
+	}
+	l->items[l->n++] = e;
+	return 0;
+}
+
+static int read_table(struct libmnt_table *table, struct libmnt_iter *iter, FILE *f,
+                      struct mount_list *ret)
+{
+	struct mount_list list = {0};
+	struct libmnt_fs *fs;
+	int r = mnt_table_parse_stream(table, f, "/proc/self/mountinfo");
+
+	if (r != 0)
+		return r < 0 ? r : -EIO;
+	while (r == 0 && mnt_table_next_fs(table, iter, &fs) == 0)
+		r = append(&list, fs);
+	if (r < 0) {
+		mount_list_deinit(&list);
+		return r;
+	}
+	*ret = list;
+	return 0;
+}
+
+int mountinfo_read(int fd, struct mount_list *ret)
+{
+	_cleanup_(file_closep) FILE *f = NULL;
+	struct libmnt_table *table;
+	struct libmnt_iter *iter;
+	int copy, r = -ENOMEM;
+
+	/* A copy, because the stream closes its descriptor; the offset is shared, so rewind. */
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (copy < 0)
+		return -errno;
+	if (lseek(copy, 0, SEEK_SET) < 0 || !(f = fdopen(copy, "re"))) {
+		r = -errno;
+		(void)fd_close(copy);
+		return r;
+	}
+	table = mnt_new_table();
+	iter = mnt_new_iter(MNT_ITER_FORWARD);
+	if (table && iter)
+		r = read_table(table, iter, f, ret);
+	mnt_free_iter(iter);
+	mnt_unref_table(table);
+	return r;
+}
+
+void mount_list_deinit(struct mount_list *l)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		free(l->items[i].mount_point);
+		free(l->items[i].fs_type);
+	}
+	free(l->items);
+	*l = (struct mount_list){0};
+}

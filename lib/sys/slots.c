@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Slots
+ *
+ * Owns: the life of one descriptor from before read(2) until after close(2) (I2), and finding out
+ * after a crash how far it had come (I7).
+ * Must not own: what the answer is, or who works on the file.
+ * Hands off to: the caller's queue, by pointer.
+ */
+#include "custos/slots.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "custos/fan.h"
+
+_Static_assert(sizeof(struct slot) % CACHELINE_BYTES == 0, "slots share no cache line");
+
+size_t slots_bytes(uint32_t n)
+{
+	return sizeof(struct slots) + n * sizeof(struct slot);
+}
+
+void slots_init(struct slots *s, uint32_t n)
+{
+	memset(s, 0, slots_bytes(n));
+	s->n = n;
+	for (uint32_t i = 0; i < n; i++)
+		s->slot[i].fd = -1;
+}
+
+static void slot_clear(struct slot *slot)
+{
+	uint32_t answer = atomic_load_explicit(&slot->answer, memory_order_relaxed);
+
+	atomic_store_explicit(&slot->answer, (answer & ~ANSWER_FLAGS) + ANSWER_FLAGS + 1,
+	                      memory_order_relaxed);
+	atomic_store_explicit(&slot->deadline, SLOT_NO_DEADLINE, memory_order_relaxed);
+	atomic_store_explicit(&slot->work_began, 0, memory_order_relaxed);
+	atomic_store_explicit(&slot->late_deny, 0, memory_order_relaxed);
+	slot->kind = 0;
+	slot->fd = -1;
+	slot->pid = 0;
+	slot->mask = 0;
+	slot->faults = 0;
+	slot->audited = 0;
+	slot->request = 0;
+	memset(slot->raw, 0, sizeof(slot->raw));
+}
+
+static uint32_t word_of(enum slot_state state, uint32_t owner)
+{
+	return owner << SLOT_OWNER_SHIFT | (uint32_t)state;
+}
+
+struct slot *slots_take(struct slots *s, uint32_t owner, uint32_t *hint)
+{
+	for (uint32_t i = 0; i < s->n; i++) {
+		struct slot *slot = &s->slot[(*hint + i) % s->n];
+		uint32_t expected = word_of(SLOT_FREE, 0);
+
+		if (atomic_load_explicit(&slot->word, memory_order_relaxed) != expected)
+			continue;
+		/* Acquire: pairs with the release in slot_free(): its last user is done with it. */
+		if (!atomic_compare_exchange_strong_explicit(
+			    &slot->word, &expected, word_of(SLOT_READING, owner),
+			    memory_order_acquire, memory_order_relaxed))
+			continue;
+		*hint = (*hint + i + 1) % s->n;
+		return slot;
+	}
+	return NULL;
+}
+
+/* Cleared here and not when taken: a crash right after slots_take() must find an empty raw. */
+static void slot_free(struct slots *s, struct slot *slot)
+{
+	slot_clear(slot);
+	/* Release: everything done with the slot happens before its next taker. */
+	atomic_store_explicit(&slot->word, word_of(SLOT_FREE, 0), memory_order_release);
+	waitpoint_wake(&s->freed, 1);
+}
+
+void slot_untake(struct slots *s, struct slot *slot)
+{
+	assert(slot_state(slot) == SLOT_READING);
+	slot_free(s, slot);
+}
+
+void slot_hold(struct slot *slot)
+{
+	assert(slot->fd >= 0 && slot->kind != 0);
+	/* Release: deadline thread and recovery read the plain fields once they see HELD. */
+	atomic_store_explicit(&slot->word, word_of(SLOT_HELD, slot_owner(slot)),
+	                      memory_order_release);
+}
+
+/* Win the right to answer, from the state @seen, and use it. */
+static int claim_and_write(struct slot *slot, int group, uint32_t *seen, bool deny)
+{
+	const uint32_t use = *seen & ~ANSWER_FLAGS;
+	const uint32_t flag = deny ? ANSWER_DENY : 0;
+	int r;
+
+	/* Acquire on failure: pairs with the release below, so the winner's write is done. */
+	if (!atomic_compare_exchange_strong_explicit(&slot->answer, seen,
+	                                             use | ANSWER_CLAIMED | flag,
+	                                             memory_order_acquire,
+	                                             memory_order_acquire))
+		return -EALREADY;
+	r = fan_respond(group, slot->fd, !deny);
+	/* Release: the write comes before anybody's close. */
+	atomic_store_explicit(&slot->answer, use | ANSWER_SENT | flag, memory_order_release);
+	return r;
+}
+
+int slot_answer(struct slot *slot, int group, bool deny)
+{
+	uint32_t seen = atomic_load_explicit(&slot->answer, memory_order_acquire);
+	int r;
+
+	if (!(seen & ANSWER_FLAGS)) {
+		r = claim_and_write(slot, group, &seen, deny);
+		if (r != -EALREADY)
+			return r;
+	}
+	/* Another thread was faster. Its claim lasts as long as one write(2); our caller may close
+	 * the descriptor next and must not overtake that write (I2). */
+	while (!(seen & ANSWER_SENT)) {
+		(void)sched_yield();
+		seen = atomic_load_explicit(&slot->answer, memory_order_acquire);
+	}
+	return -EALREADY;
+}
+
+int slot_answer_late(struct slot *slot, int group, nsec_t now)
+{
+	uint32_t seen = atomic_load_explicit(&slot->answer, memory_order_acquire);
+
+	if (seen & ANSWER_FLAGS)
+		return -EALREADY;
+	/* If the slot is reused between here and the claim, its use count has changed. */
+	if (slot_state(slot) != SLOT_HELD ||
+	    atomic_load_explicit(&slot->deadline, memory_order_relaxed) > now)
+		return -EAGAIN;
+	return claim_and_write(slot, group, &seen,
+	                       atomic_load_explicit(&slot->late_deny, memory_order_relaxed));
+}
+
+void slot_release(struct slots *s, struct slot *slot)
+{
+	assert(slot->kind != SLOT_PERMISSION ||
+	       (atomic_load_explicit(&slot->answer, memory_order_relaxed) & ANSWER_SENT));
+
+	/* Release: recovery that sees CLOSING may rely on the answer being out. */
+	atomic_store_explicit(&slot->word, word_of(SLOT_CLOSING, slot_owner(slot)),
+	                      memory_order_release);
+	if (slot->fd >= 0)
+		(void)close(slot->fd); /* an error changes nothing: the number is free */
+	slot_free(s, slot);
+}
+
+nsec_t slots_oldest_pending(const struct slots *s, nsec_t now)
+{
+	nsec_t age = 0;
+
+	for (uint32_t i = 0; i < s->n; i++) {
+		const struct slot *slot = &s->slot[i];
+
+		if (slot_state(slot) != SLOT_HELD || slot->kind != SLOT_PERMISSION ||
+		    (atomic_load_explicit(&slot->answer, memory_order_relaxed) & ANSWER_SENT))
+			continue;
+		if (now > slot->read_at)
+			age = MAX(age, now - slot->read_at);
+	}
+	return age;
+}
+
+bool slots_any_owned(const struct slots *s, uint32_t owner)
+{
+	for (uint32_t i = 0; i < s->n; i++)
+		if (slot_owner(&s->slot[i]) == owner)
+			return true;
+	return false;
+}
+
+/* A descriptor number that another slot has taken over is not ours to close. */
+static bool fd_held_elsewhere(const struct slots *s, const struct slot *self)
+{
+	for (uint32_t i = 0; i < s->n; i++) {
+		const struct slot *slot = &s->slot[i];
+
+		if (slot != self && slot->fd == self->fd && slot_state(slot) == SLOT_HELD)
+			return true;
+	}
+	return false;
+}
+
+static void recover_closing(struct slots *s, struct slot *slot, int fd_low)
+{
+	if (slot->fd >= fd_low && !fd_held_elsewhere(s, slot))
+		(void)close(slot->fd); /* EBADF: the dead one had got to it */
+	slot_free(s, slot);
+}
+
+/* Return: true if the slot has to be judged again. */
+static bool recover_held(struct slots *s, struct slot *slot, int group, int fd_low)
+{
+	uint32_t answer = atomic_load_explicit(&slot->answer, memory_order_relaxed);
+
+	if ((answer & ANSWER_FLAGS) && !(answer & ANSWER_SENT)) {
+		/* Claimed, perhaps written. The descriptor is still open, so its number belongs to
+		 * no other event and writing again is safe: ENOENT if it had been written. */
+		(void)fan_respond(group, slot->fd, !(answer & ANSWER_DENY));
+		answer = (answer & ~ANSWER_CLAIMED) | ANSWER_SENT;
+		atomic_store_explicit(&slot->answer, answer, memory_order_relaxed);
+	}
+	atomic_store_explicit(&slot->work_began, 0, memory_order_relaxed);
+	if (slot->audited && (slot->kind != SLOT_PERMISSION || (answer & ANSWER_SENT))) {
+		recover_closing(s, slot, fd_low);
+		return false;
+	}
+	atomic_store_explicit(&slot->word, word_of(SLOT_HELD, 0), memory_order_release);
+	return true;
+}
+
+static void recover_reading(struct slots *s, struct slot *slot,
+                            const struct slots_recover_args *args)
+{
+	if (args->decode(slot) && slot->fd >= args->fd_low)
+		slot_hold(slot);
+	else
+		slot_free(s, slot);
+}
+
+void slots_recover(struct slots *s, const struct slots_recover_args *args,
+                   struct slots_recovery *ret)
+{
+	*ret = (struct slots_recovery){0};
+
+	/* READING first: afterwards every open event descriptor belongs to a HELD slot, which
+	 * recover_closing() relies on. */
+	for (uint32_t i = 0; i < s->n; i++)
+		if (slot_owner(&s->slot[i]) == args->owner &&
+		    slot_state(&s->slot[i]) == SLOT_READING)
+			recover_reading(s, &s->slot[i], args);
+
+	for (uint32_t i = 0; i < s->n; i++) {
+		struct slot *slot = &s->slot[i];
+		bool dead = slot_owner(slot) == args->owner;
+
+		if (dead && slot_state(slot) == SLOT_HELD) {
+			if (recover_held(s, slot, args->group, args->fd_low))
+				ret->n_orphaned++;
+			else
+				ret->n_completed++;
+		}
+		if (slot_state(slot) == SLOT_CLOSING && (dead || slot_owner(slot) == 0)) {
+			if (args->alone) {
+				recover_closing(s, slot, args->fd_low);
+				ret->n_completed++;
+			} else {
+				atomic_store(&slot->word, word_of(SLOT_CLOSING, 0));
+			}
+		}
+	}
+}
+
+bool slot_adopt(struct slot *slot, uint32_t owner)
+{
+	uint32_t orphan = word_of(SLOT_HELD, 0);
+
+	return atomic_compare_exchange_strong_explicit(&slot->word, &orphan,
+	                                               word_of(SLOT_HELD, owner),
+	                                               memory_order_acq_rel,
+	                                               memory_order_relaxed);
+}
