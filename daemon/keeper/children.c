@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Children: scanners, at most one at work and one draining
+ *
+ * Owns: cloning, commanding, reaping them, and what becomes of their slots (I7).
+ * Must not own: rules (generation.c), talk with the supervisor (keeper.c).
+ * Hands off to: scanner_run() in the child; keeper_tell() for news.
+ *
+ * clone3(CLONE_FILES) without CLONE_VM: own memory, one descriptor table. A scanner that dies leaves
+ * its files open and their numbers valid, and the next one judges them (architecture.md §2).
+ */
+#include "daemon/keeper/keeper.h"
+
+#include <errno.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "custos/clock.h"
+
+#include "daemon/scanner/scanner.h"
+
+/* An event that is this late although a deadline thread exists: the scanner hangs as a whole. */
+#define HUNG_AFTER_NSEC (1 * NSEC_PER_SEC)
+/* A file that is being looked at for this long past its deadline: libyara's time-out is not hard. */
+#define STUCK_AFTER_NSEC (5 * NSEC_PER_SEC)
+/* After a reload the old scanner may finish its files; then it is killed and the new one gets them. */
+#define DRAIN_PATIENCE_NSEC (10 * NSEC_PER_SEC)
+/* Dying this soon after the start, this often in a row, is a crash loop: slow down. */
+#define QUICK_DEATH_NSEC (200 * NSEC_PER_MSEC)
+#define QUICK_DEATHS_MAX 10
+#define CRASH_LOOP_PAUSE_NSEC (100 * NSEC_PER_MSEC)
+
+#define CRASHES_OF_A_CULPRIT 2 /* I7 */
+
+static int free_place(const struct keeper *k)
+{
+	for (int i = 0; i < N_PLACES; i++)
+		if (k->child[i].pid == 0)
+			return i;
+	return -1;
+}
+
+struct child *children_active(struct keeper *k)
+{
+	for (unsigned i = 0; i < N_PLACES; i++)
+		if (k->child[i].pid && !k->child[i].draining)
+			return &k->child[i];
+	return NULL;
+}
+
+bool children_any(const struct keeper *k)
+{
+	return k->child[0].pid || k->child[1].pid;
+}
+
+static void reset_eventfd(int fd)
+{
+	uint64_t n;
+
+	(void)!read(fd, &n, sizeof(n)); /* EAGAIN: it was zero */
+}
+
+static void prepare_place(struct keeper *k, unsigned place, uint32_t number)
+{
+	struct instance *in = &k->shared->place[place];
+
+	atomic_store(&in->commands, 0);
+	atomic_store(&in->crash_slot, 0);
+	atomic_store(&in->sealed, 0);
+	atomic_store(&in->number, number);
+	reset_eventfd(FD_STOP + (int)place);
+}
+
+static pid_t clone_scanner(void)
+{
+	struct clone_args args = {.flags = CLONE_FILES, .exit_signal = SIGCHLD};
+	long pid = syscall(SYS_clone3, &args, sizeof(args));
+
+	return pid < 0 ? -errno : (pid_t)pid;
+}
+
+int children_start(struct keeper *k)
+{
+	int place = free_place(k);
+	struct scanner_config cfg;
+	struct message msg = {.type = MSG_SCANNER_STARTED, .generation = k->current.number};
+	pid_t pid;
+
+	if (place < 0)
+		return -EBUSY;
+	k->last_number = k->last_number % SLOT_OWNER_MAX + 1;
+	prepare_place(k, (unsigned)place, k->last_number);
+	cfg = (struct scanner_config){
+		.shared = k->shared,
+		.place = (unsigned)place,
+		.number = k->last_number,
+		.generation = k->current.number,
+		.settings = k->current.settings,
+		.rules = k->current.rules,
+		.policy = k->current.policy,
+	};
+	pid = clone_scanner();
+	if (pid < 0)
+		return pid;
+	if (pid == 0)
+		scanner_run(&cfg);
+	k->child[place] = (struct child){
+		.pid = pid,
+		.number = k->last_number,
+		.generation = k->current.number,
+		.started = clock_now(),
+	};
+	msg.pid = pid;
+	keeper_tell(&msg);
+	return place;
+}
+
+void children_command(struct keeper *k, unsigned place, uint32_t command)
+{
+	const uint64_t one = 1;
+
+	atomic_fetch_or(&k->shared->place[place].commands, command);
+	(void)!write(FD_COMMAND + (int)place, &one, sizeof(one)); /* cannot fill up: it is read */
+}
+
+void children_drain_others(struct keeper *k, unsigned keep_place, uint32_t command)
+{
+	for (unsigned i = 0; i < N_PLACES; i++) {
+		if (i == keep_place || !k->child[i].pid || k->child[i].draining)
+			continue;
+		k->child[i].draining = true;
+		k->child[i].drain_by = clock_now() + DRAIN_PATIENCE_NSEC;
+		children_command(k, i, command);
+	}
+}
+
+static void note_culprit(struct keeper *k, const struct child *c, struct slot *slot)
+{
+	struct culprit *row = &k->shared->culprits[k->last_number % CULPRITS_MAX];
+	struct stat st;
+
+	if (fstat(slot->fd, &st) < 0)
+		return;
+	*row = (struct culprit){
+		.dev = st.st_dev,
+		.ino = st.st_ino,
+		.size_bytes = (uint64_t)st.st_size,
+		.mtime_nsec = st.st_mtim.tv_sec * (int64_t)NSEC_PER_SEC + st.st_mtim.tv_nsec,
+		.ctime_nsec = st.st_ctim.tv_sec * (int64_t)NSEC_PER_SEC + st.st_ctim.tv_nsec,
+		.generation = c->generation,
+	};
+}
+
+/* Which file was it? Its second crash makes it the culprit. */
+static void blame(struct keeper *k, unsigned place, const struct child *c, struct message *msg)
+{
+	uint32_t index = atomic_load(&k->shared->place[place].crash_slot);
+	struct slot *slot;
+
+	if (index == 0 || index > N_SLOTS)
+		return;
+	slot = &shared_slots(k->shared)->slot[index - 1];
+	if (slot_owner(slot) != c->number || slot_state(slot) != SLOT_HELD || slot->fd < FD_LOW)
+		return;
+	msg->crash_slot = index;
+	if (++slot->faults >= CRASHES_OF_A_CULPRIT) {
+		msg->culprit = 1;
+		note_culprit(k, c, slot);
+	}
+}
+
+static void slow_down(struct keeper *k, const struct child *c, nsec_t now)
+{
+	if (now - c->started > QUICK_DEATH_NSEC) {
+		k->n_quick_deaths = 0;
+		return;
+	}
+	if (++k->n_quick_deaths >= QUICK_DEATHS_MAX)
+		k->hurry = now + CRASH_LOOP_PAUSE_NSEC;
+}
+
+static void buried(struct keeper *k, unsigned place, int status)
+{
+	struct child c = k->child[place];
+	struct slots_recovery found;
+	struct message msg = {
+		.type = MSG_SCANNER_DIED,
+		.generation = c.generation,
+		.pid = c.pid,
+		.status = status,
+		.hung = c.hung,
+	};
+	struct slots_recover_args args = {
+		.owner = c.number,
+		.group = FD_GROUP,
+		.fd_low = FD_LOW,
+		.decode = scanner_decode,
+	};
+
+	if (status != 0)
+		blame(k, place, &c, &msg);
+	k->child[place] = (struct child){0};
+	args.alone = !children_any(k);
+	if (args.alone)
+		waitpoint_reset(&shared_slots(k->shared)->freed);
+	slots_recover(shared_slots(k->shared), &args, &found);
+	msg.n_orphaned = found.n_orphaned;
+	if (status == 0 && c.draining)
+		return; /* as ordered */
+	slow_down(k, &c, clock_now());
+	keeper_tell(&msg);
+	for (unsigned i = 0; found.n_orphaned && i < N_PLACES; i++)
+		if (k->child[i].pid)
+			children_command(k, i, COMMAND_ADOPT);
+}
+
+void children_reap(struct keeper *k)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (unsigned i = 0; i < N_PLACES; i++)
+			if (k->child[i].pid == pid)
+				buried(k, i, status);
+}
+
+/* A worker that does not come back, or a deadline that nobody kept. */
+static bool hangs(struct keeper *k, const struct child *c, unsigned place, nsec_t now)
+{
+	const struct slots *s = shared_slots(k->shared);
+
+	for (uint32_t i = 0; i < s->n; i++) {
+		const struct slot *slot = &s->slot[i];
+		nsec_t began, deadline;
+
+		if (slot_owner(slot) != c->number || slot_state(slot) != SLOT_HELD)
+			continue;
+		began = atomic_load(&slot->work_began);
+		deadline = atomic_load(&slot->deadline);
+		if (deadline == SLOT_NO_DEADLINE)
+			continue;
+		if (began && deadline + STUCK_AFTER_NSEC < now &&
+		    began + STUCK_AFTER_NSEC < now) {
+			atomic_store(&k->shared->place[place].crash_slot, i + 1);
+			return true;
+		}
+		if (!slot_answered(slot) && deadline + HUNG_AFTER_NSEC < now)
+			return true;
+	}
+	return false;
+}
+
+void children_check(struct keeper *k, nsec_t now)
+{
+	for (unsigned i = 0; i < N_PLACES; i++) {
+		struct child *c = &k->child[i];
+
+		if (!c->pid || c->hung)
+			continue;
+		if ((c->draining && now > c->drain_by) || hangs(k, c, i, now)) {
+			c->hung = true;
+			(void)kill(c->pid, SIGKILL); /* reaped as any other death */
+		}
+	}
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Generation: rules and policy as one unit that is swapped whole
+ *
+ * Owns: loading and freeing it. Must not own: who works by it.
+ */
+#include "daemon/keeper/keeper.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+static int load_policy(int fd, struct policy **ret)
+{
+	struct stat st;
+	void *text;
+	int r;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	text = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (text == MAP_FAILED)
+		return -errno;
+	r = policy_parse_image(text, (size_t)st.st_size, ret);
+	(void)munmap(text, (size_t)st.st_size); /* cannot fail for what mmap gave us */
+	return r;
+}
+
+static int check_settings(const struct settings *s)
+{
+	return s->n_readers >= 2 && s->n_readers <= READERS_MAX && s->n_workers >= 1 &&
+	               s->n_workers <= WORKERS_MAX && s->timeout > 0 ?
+	               0 :
+	               -EINVAL;
+}
+
+int generation_load(struct generation *g, const struct message *msg, const int *fds, char *why,
+                    size_t why_size)
+{
+	int r = check_settings(&msg->settings);
+
+	*g = (struct generation){.number = msg->generation, .settings = msg->settings};
+	if (r == 0)
+		r = ruleset_load(fds[0], &g->rules);
+	if (r < 0) {
+		(void)snprintf(why, why_size, "the rules image cannot be loaded: %s",
+		               strerror(-r));
+		return r;
+	}
+	r = load_policy(fds[1], &g->policy);
+	if (r < 0) {
+		(void)snprintf(why, why_size, "the policy image cannot be loaded: %s",
+		               strerror(-r));
+		generation_unload(g);
+	}
+	return r;
+}
+
+void generation_unload(struct generation *g)
+{
+	ruleset_freep(&g->rules);
+	policy_freep(&g->policy);
+	*g = (struct generation){0};
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * custos-scanner: the sealed pair
+ *
+ * Started by custosd with its descriptors at fixed numbers (daemon/shared.h); not meant to be run by
+ * hand. Reads as a list: check, occupy the descriptor table, load libraries, seal, serve.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "custos/engine.h"
+#include "custos/shm.h"
+
+#include "daemon/keeper/keeper.h"
+
+static int fail(const char *what, int r)
+{
+	(void)fprintf(stderr, "custos-scanner: %s: %s\n", what, strerror(-r));
+	return 1;
+}
+
+static bool parse_id(const char *text, unsigned *ret)
+{
+	char *end;
+	unsigned long v = strtoul(text, &end, 10);
+
+	if (end == text || *end != '\0' || v >= UINT32_MAX)
+		return false;
+	*ret = (unsigned)v;
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	static struct keeper keeper;
+	unsigned uid, gid;
+	int r;
+
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		(void)printf("custos-scanner %s\n", CUSTOS_VERSION);
+		return 0;
+	}
+	if (argc != 3 || !parse_id(argv[1], &uid) || !parse_id(argv[2], &gid)) {
+		(void)fputs("custos-scanner is started by custosd, which passes UID, GID and "
+		            "descriptors.\n", stderr);
+		return 2;
+	}
+	(void)prctl(PR_SET_NAME, "custos-keeper");
+	r = shm_map(FD_SHARED, sizeof(struct shared), (void **)&keeper.shared);
+	if (r < 0)
+		return fail("shared memory", r);
+	if (keeper.shared->layout != SHARED_LAYOUT)
+		return fail("shared memory of another version of custosd", -EPROTO);
+	r = keeper_descriptors(&keeper);
+	if (r < 0)
+		return fail("descriptor table", r);
+	r = engine_global_init();
+	if (r < 0)
+		return fail("engine", r);
+	r = keeper_seal(uid, gid);
+	if (r < 0)
+		return fail("seal", r);
+	keeper_run(&keeper);
+}

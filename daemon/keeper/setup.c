@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Keeper start-up: descriptor table and seal
+ *
+ * Owns: which numbers are occupied and what the process may still do afterwards.
+ * Must not own: rules, children.
+ *
+ * The kernel gives an event the lowest free number. All numbers below FD_LOW are therefore occupied
+ * here, once and for all, so that "below FD_LOW" means "not an event" for ever.
+ */
+#include "daemon/keeper/keeper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "custos/cleanup.h"
+#include "custos/sandbox.h"
+
+/* Put @fd at @number; consumes @fd. */
+static int place_fd(int fd, int number)
+{
+	if (fd < 0)
+		return -errno;
+	if (fd == number)
+		return 0;
+	if (dup3(fd, number, O_CLOEXEC) < 0) {
+		int r = -errno;
+
+		(void)fd_close(fd);
+		return r;
+	}
+	(void)fd_close(fd);
+	return 0;
+}
+
+static int place_signalfd(void)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGCHLD);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	return place_fd(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), FD_SIGNAL);
+}
+
+/* One reader's epoll: the group and the stop signal of its place. EPOLLEXCLUSIVE wakes one reader
+ * per event; with a reader on every CPU all are woken, and the opener's neighbour wins (adr/0010). */
+static int place_epoll(unsigned place, unsigned reader, bool exclusive)
+{
+	struct epoll_event group = {.events = EPOLLIN | (exclusive ? EPOLLEXCLUSIVE : 0)};
+	struct epoll_event stop = {.events = EPOLLIN};
+	int number = FD_EPOLL + (int)(place * READERS_MAX + reader);
+	int r = place_fd(epoll_create1(EPOLL_CLOEXEC), number);
+
+	if (r < 0)
+		return r;
+	if (epoll_ctl(number, EPOLL_CTL_ADD, FD_GROUP, &group) < 0 ||
+	    epoll_ctl(number, EPOLL_CTL_ADD, FD_STOP + (int)place, &stop) < 0)
+		return -errno;
+	return 0;
+}
+
+static int place_events(unsigned place, bool exclusive)
+{
+	int r = place_fd(eventfd(0, EFD_CLOEXEC), FD_COMMAND + (int)place);
+
+	if (r == 0)
+		r = place_fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), FD_STOP + (int)place);
+	for (unsigned i = 0; r == 0 && i < READERS_MAX; i++)
+		r = place_epoll(place, i, exclusive);
+	return r;
+}
+
+/* Whatever else is open (or not) below FD_LOW becomes a copy of the shared memory's descriptor. */
+static int fill_the_rest(void)
+{
+	for (int fd = FD_EPOLL + N_PLACES * READERS_MAX; fd < FD_LOW; fd++)
+		if (dup3(FD_SHARED, fd, O_CLOEXEC) < 0)
+			return -errno;
+	if (syscall(SYS_close_range, FD_LOW, ~0U, 0) < 0 && errno != ENOSYS)
+		return -errno;
+	return 0;
+}
+
+int keeper_descriptors(struct keeper *k)
+{
+	struct rlimit nofile;
+	int r;
+
+	(void)k;
+	if (getrlimit(RLIMIT_NOFILE, &nofile) < 0)
+		return -errno;
+	nofile.rlim_cur = NOFILE_NEEDED;
+	nofile.rlim_max = MAX(nofile.rlim_max, NOFILE_NEEDED);
+	if (setrlimit(RLIMIT_NOFILE, &nofile) < 0)
+		return -errno;
+
+	r = place_signalfd();
+	if (r == 0)
+		r = place_fd(open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC), FD_SELF_FDS);
+	for (unsigned place = 0; r == 0 && place < N_PLACES; place++)
+		r = place_events(place, sysconf(_SC_NPROCESSORS_ONLN) > READERS_MAX);
+	return r < 0 ? r : fill_the_rest();
+}
+
+static const int keeper_calls[] = {
+	/* all that a scanner may do, because a scanner starts as a copy of this process */
+	SYS_read, SYS_write, SYS_pread64, SYS_close, SYS_fstat, SYS_newfstatat, SYS_epoll_pwait,
+	SYS_recvmsg, SYS_sendto, SYS_ppoll, SYS_readlinkat, SYS_mmap, SYS_munmap, SYS_mremap,
+	SYS_madvise, SYS_mprotect, SYS_brk, SYS_futex, SYS_sched_yield, SYS_clock_nanosleep,
+	SYS_clock_gettime, SYS_restart_syscall, SYS_rt_sigreturn, SYS_rt_sigprocmask,
+	SYS_sigaltstack, SYS_gettid, SYS_getpid, SYS_exit, SYS_exit_group, SYS_getrandom,
+#ifdef SYS_epoll_wait
+	SYS_epoll_wait, SYS_poll,
+#endif
+	/* what it takes to start one: process, threads, its own tighter filter */
+	SYS_clone3, SYS_clone, SYS_set_robust_list, SYS_rseq, SYS_rt_sigaction, SYS_prctl,
+	SYS_seccomp, SYS_sched_getaffinity, SYS_sched_setaffinity, SYS_getppid,
+	/* what it takes to end one */
+	SYS_wait4, SYS_kill,
+	/* loading the next generation from sealed memory */
+	SYS_sendmsg, SYS_fcntl, SYS_lseek,
+};
+
+/* Failing to get into an empty root or network is fatal: a half-sealed pair is not started. */
+int keeper_seal(uid_t uid, gid_t gid)
+{
+	int r = sandbox_isolate();
+
+	if (r == 0)
+		r = sandbox_set_ids(uid, gid);
+	if (r == 0)
+		r = sandbox_drop_caps(0);
+	if (r == 0)
+		r = sandbox_no_new_privs();
+	if (r == 0)
+		r = sandbox_harden_process();
+	if (r == 0) {
+		r = sandbox_landlock();
+		r = r < 0 ? r : 0; /* 0: this kernel has none; seccomp and the empty root remain */
+	}
+	/* A scanner looks names up in our /proc/self/fd, which takes a dumpable owner. Nobody can
+	 * make use of that: the same uid has no ptrace(2), and core files are off by limit. */
+	(void)prctl(PR_SET_DUMPABLE, 1);
+	if (r == 0)
+		r = sandbox_seccomp(keeper_calls, ARRAY_SIZE(keeper_calls));
+	return r;
+}

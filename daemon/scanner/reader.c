@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reader: takes events from the kernel, one per read(2)
+ *
+ * Owns: a slot from before the read until it is handed over or judged.
+ * Must not own: policy. No allocation, no lock, no path look-up between read(2) and the lane (I4).
+ * Hands off to: scanner_queue(), which owns the slot from then on; or worker_judge(), in this thread.
+ *
+ * The kernel writes the event straight into the slot, so that a crash right after read(2) leaves the
+ * descriptor where slots_recover() finds it. One event per read: read(2) opens files inside the
+ * kernel and may be slow for one of them (fanotify.md §3, §10).
+ *
+ * An open waits for two wake-ups, ours and its own, and each costs 60 us when a halted CPU has to be
+ * interrupted but 4 us on the opener's own CPU. So there is a reader bound to each CPU (up to
+ * READERS_MAX), and the one that takes a small file's event judges it too: a hand-over would be a
+ * third wake-up. At least one reader always goes on reading (docs/adr/0010).
+ */
+#include "daemon/scanner/scanner.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "custos/clock.h"
+#include "custos/fan.h"
+
+bool reader_decode(struct slot *slot)
+{
+	struct fan_event ev;
+
+	if (fan_parse(slot->raw, FAN_EVENT_BYTES, &ev) < 0 || ev.fd < 0)
+		return false;
+	slot->fd = ev.fd;
+	slot->pid = ev.pid;
+	slot->mask = ev.mask;
+	slot->kind = ev.mask & FAN_MASK_HOLD ? SLOT_PERMISSION : SLOT_NOTICE;
+	slot->read_at = clock_now();
+	slot->wall_usec = clock_wall_usec();
+	return true;
+}
+
+/* Ours too: with an overlay and its layer both watched, read(2) itself opens (fanotify.md §8). */
+static bool is_own(const struct scanner *sc, int pid)
+{
+	const struct shared *sh = sc->cfg.shared;
+
+	if (pid == sc->pid)
+		return true;
+	for (unsigned i = 0; i < OWN_PIDS_MAX; i++)
+		if (atomic_load_explicit(&sh->own_pids[i], memory_order_relaxed) == (uint32_t)pid)
+			return true;
+	return false;
+}
+
+/* Leave one reader reading, whatever the others are stuck in. */
+static bool may_judge(struct scanner *sc)
+{
+	/* Relaxed: a count, nothing is published by it. */
+	if (atomic_fetch_add_explicit(&sc->n_inline, 1, memory_order_relaxed) + 1 <
+	    sc->cfg.settings.n_readers)
+		return true;
+	atomic_fetch_sub_explicit(&sc->n_inline, 1, memory_order_relaxed);
+	return false;
+}
+
+static void judge_or_queue(struct reader *rd, struct job *job)
+{
+	struct scanner *sc = rd->worker.sc;
+
+	if (job->size_bytes > INLINE_BYTES || !may_judge(sc)) {
+		scanner_queue(sc, job);
+		return;
+	}
+	worker_judge(&rd->worker, job);
+	atomic_fetch_sub_explicit(&sc->n_inline, 1, memory_order_relaxed);
+}
+
+static void handle(struct reader *rd, struct slot *slot)
+{
+	struct scanner *sc = rd->worker.sc;
+	struct stats *stats = &sc->cfg.shared->stats;
+	const unsigned shard = rd->worker.shard;
+	bool permission;
+
+	if (!reader_decode(slot)) {
+		/* No descriptor: the kernel could not open the file for us and has denied already
+		 * (a write lease, EMFILE, an I/O error), or an overflow notice. */
+		stats_add(stats, shard, COUNT_REFUSED_BY_KERNEL, 1);
+		slot_untake(sc->slots, slot);
+		return;
+	}
+	stats_add(stats, shard, COUNT_EVENTS, 1);
+	permission = slot->kind == SLOT_PERMISSION;
+	atomic_store_explicit(&slot->late_deny, sc->late_deny, memory_order_relaxed);
+	if (permission)
+		atomic_store_explicit(&slot->deadline, slot->read_at + sc->cfg.settings.timeout,
+		                      memory_order_relaxed);
+	slot_hold(slot);
+
+	if (is_own(sc, slot->pid)) {
+		stats_add(stats, shard, COUNT_OWN, 1);
+		if (permission)
+			(void)slot_answer(slot, FD_GROUP, false); /* gone: nothing to do */
+		slot_release(sc->slots, slot);
+		return;
+	}
+	if (!permission) {
+		stats_add(stats, shard, COUNT_WRITE_CLOSE, 1);
+		if (!sc->wants_write_close) {
+			slot_release(sc->slots, slot);
+			return;
+		}
+	}
+	judge_or_queue(rd, scanner_job(sc, slot));
+}
+
+/* Return: false when the kernel's queue was empty. */
+static bool read_one(struct reader *rd)
+{
+	struct scanner *sc = rd->worker.sc;
+	struct slot *slot = scanner_take_slot(sc, &rd->hint);
+	ssize_t n = read(FD_GROUP, slot->raw, FAN_EVENT_BYTES);
+
+	if (n < 0) {
+		int err = errno;
+
+		slot_untake(sc->slots, slot);
+		if (err != EAGAIN && err != EINTR) /* the open failed inside the kernel: denied */
+			stats_add(&sc->cfg.shared->stats, rd->worker.shard,
+			          COUNT_REFUSED_BY_KERNEL, 1);
+		return err != EAGAIN;
+	}
+	handle(rd, slot);
+	return true;
+}
+
+static void bind_to_cpu(int cpu)
+{
+	cpu_set_t set;
+
+	if (cpu < 0)
+		return;
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	(void)sched_setaffinity(0, sizeof(set), &set); /* only slower without */
+}
+
+void *reader_main(void *arg)
+{
+	struct reader *rd = arg;
+	struct scanner *sc = rd->worker.sc;
+	struct epoll_event ev;
+
+	bind_to_cpu(rd->cpu);
+	crash_watch_thread();
+	scanner_await_start(sc);
+	while (!atomic_load_explicit(&sc->stop_reading, memory_order_relaxed)) {
+		if (read_one(rd))
+			continue;
+		if (atomic_load_explicit(&sc->finish, memory_order_relaxed))
+			break;
+		(void)epoll_wait(rd->epoll_fd, &ev, 1, -1); /* EINTR: look again */
+	}
+	atomic_fetch_sub(&sc->n_reading, 1);
+	waitpoint_wake(&sc->slots->freed, INT32_MAX);
+	return NULL;
+}

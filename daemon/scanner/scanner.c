@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Scanner process
+ *
+ * Owns: its threads, the lanes, and the order start -> seal -> read -> drain -> exit.
+ * Must not own: descriptors of events (slots do), rules and policy (the keeper loaded them).
+ * Hands off to: readers, workers, the deadline thread.
+ *
+ * The process was made by clone3(CLONE_FILES) from the single-threaded keeper: same descriptor
+ * table, own memory. It leaves with _exit(): the keeper's atexit handlers are not ours.
+ */
+#include "daemon/scanner/scanner.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "custos/clock.h"
+
+/* A scanner that cannot start says so by its exit code; the keeper reports it. */
+enum { EXIT_DRAINED = 0, EXIT_SEAL = 70, EXIT_MEMORY = 71, EXIT_THREAD = 72 };
+
+#define THREAD_STACK_BYTES (512 * 1024) /* libyara recurses in regex code; measured use < 100 KiB */
+
+static void prepare(struct scanner *sc, const struct scanner_config *cfg)
+{
+	const struct policy *p = cfg->policy;
+	struct ruleset_counts counts;
+	size_t n = policy_n_lines(p);
+
+	memset(sc, 0, sizeof(*sc));
+	sc->cfg = *cfg;
+	sc->slots = shared_slots(cfg->shared);
+	sc->pid = getpid();
+	sc->min_timeout = policy_min_timeout(p, cfg->settings.timeout);
+	sc->wants_write_close = policy_wants_write_close(p);
+	ruleset_counts(cfg->rules, &counts);
+	sc->wants_path = counts.n_yara > 0;
+	sc->late_deny = n && policy_line(p, n - 1)->on_error == ON_ERROR_DENY;
+	sc->n_large_max = MAX(1U, cfg->settings.n_workers - 1);
+	for (unsigned i = 0; i < N_LANES; i++)
+		lane_init(&sc->lanes[i]);
+	sc->jobs = calloc(N_SLOTS, sizeof(*sc->jobs));
+	if (!sc->jobs)
+		_exit(EXIT_MEMORY);
+}
+
+static void start_thread(void *(*fn)(void *), void *arg, const char *name)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	if (pthread_attr_init(&attr) != 0 ||
+	    pthread_attr_setstacksize(&attr, THREAD_STACK_BYTES) != 0 ||
+	    pthread_create(&thread, &attr, fn, arg) != 0)
+		_exit(EXIT_THREAD);
+	(void)pthread_setname_np(thread, name); /* for humans only */
+	(void)pthread_attr_destroy(&attr);
+}
+
+static void init_worker(struct scanner *sc, struct worker *w, unsigned shard)
+{
+	w->sc = sc;
+	w->shard = shard;
+	if (engine_new(sc->cfg.rules, sc->cfg.settings.max_file_size_bytes, &w->engine) < 0)
+		_exit(EXIT_MEMORY);
+}
+
+static void start_workers(struct scanner *sc)
+{
+	for (unsigned i = 0; i < sc->cfg.settings.n_workers; i++) {
+		struct worker *w = calloc(1, sizeof(*w));
+
+		if (!w)
+			_exit(EXIT_MEMORY);
+		init_worker(sc, w, 1 + READERS_MAX + i);
+		start_thread(worker_main, w, "worker");
+	}
+}
+
+/* The i-th CPU this process may run on; -1 when there are not that many. */
+static int nth_cpu(const cpu_set_t *allowed, unsigned i)
+{
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, allowed) && i-- == 0)
+			return cpu;
+	return -1;
+}
+
+static void start_readers(struct scanner *sc)
+{
+	cpu_set_t allowed;
+
+	CPU_ZERO(&allowed);
+	(void)sched_getaffinity(0, sizeof(allowed), &allowed); /* empty: readers stay unbound */
+	for (unsigned i = 0; i < sc->cfg.settings.n_readers; i++) {
+		struct reader *rd = calloc(1, sizeof(*rd));
+
+		if (!rd)
+			_exit(EXIT_MEMORY);
+		init_worker(sc, &rd->worker, 1 + i);
+		rd->epoll_fd = FD_EPOLL + (int)(sc->cfg.place * READERS_MAX + i);
+		rd->cpu = nth_cpu(&allowed, i);
+		rd->hint = i * (N_SLOTS / READERS_MAX);
+		atomic_fetch_add(&sc->n_reading, 1);
+		start_thread(reader_main, rd, "reader");
+	}
+}
+
+/* Judge again what a dead instance left behind (I7). */
+static void adopt_orphans(struct scanner *sc)
+{
+	for (uint32_t i = 0; i < sc->slots->n; i++)
+		if (slot_adopt(&sc->slots->slot[i], sc->cfg.number))
+			scanner_queue(sc, scanner_job(sc, &sc->slots->slot[i]));
+}
+
+/* Wait for readers to leave, then until nothing is in flight here. */
+static _Noreturn void drain(struct scanner *sc)
+{
+	for (;;) {
+		uint32_t key = waitpoint_prepare(&sc->slots->freed);
+
+		if (atomic_load(&sc->n_reading) == 0 &&
+		    !slots_any_owned(sc->slots, sc->cfg.number))
+			_exit(EXIT_DRAINED);
+		/* Each slot set free wakes one waiter; another waiter may have eaten ours. */
+		(void)waitpoint_wait(&sc->slots->freed, key, clock_now() + 10 * NSEC_PER_MSEC);
+	}
+}
+
+static void kick(int fd)
+{
+	const uint64_t one = 1;
+
+	(void)!write(fd, &one, sizeof(one)); /* EAGAIN: already as awake as can be */
+}
+
+static _Noreturn void obey(struct scanner *sc)
+{
+	struct instance *in = &sc->cfg.shared->place[sc->cfg.place];
+	int command_fd = FD_COMMAND + (int)sc->cfg.place;
+
+	for (;;) {
+		uint32_t commands = atomic_exchange(&in->commands, 0);
+		uint64_t n;
+
+		if (commands & COMMAND_ADOPT)
+			adopt_orphans(sc);
+		if (commands & (COMMAND_DRAIN | COMMAND_FINISH)) {
+			atomic_store(commands & COMMAND_DRAIN ? &sc->stop_reading : &sc->finish,
+			             true);
+			kick(FD_STOP + (int)sc->cfg.place);
+			drain(sc);
+		}
+		(void)!read(command_fd, &n, sizeof(n)); /* EINTR: look again */
+	}
+}
+
+/* The keeper is gone: finish what is in flight, leave the kernel's queue to the next pair. */
+static struct instance *orphaned_place;
+static int orphaned_command_fd;
+
+static void on_orphaned(int sig)
+{
+	(void)sig;
+	atomic_fetch_or(&orphaned_place->commands, COMMAND_DRAIN);
+	kick(orphaned_command_fd);
+}
+
+static void watch_parent(struct scanner *sc, pid_t keeper)
+{
+	struct sigaction sa = {.sa_handler = on_orphaned};
+
+	orphaned_place = &sc->cfg.shared->place[sc->cfg.place];
+	orphaned_command_fd = FD_COMMAND + (int)sc->cfg.place;
+	(void)sigaction(SIGUSR1, &sa, NULL); /* cannot fail for a valid signal */
+	(void)prctl(PR_SET_PDEATHSIG, SIGUSR1);
+	if (getppid() != keeper)
+		on_orphaned(SIGUSR1);
+}
+
+void scanner_run(const struct scanner_config *cfg)
+{
+	static struct scanner sc; /* one per process; zeroed pages of its own after the clone */
+	sigset_t usr1, all;
+
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_SETMASK, &all, NULL); /* threads inherit: only main takes SIGUSR1 */
+	(void)prctl(PR_SET_NAME, "custos-scanner");
+	prepare(&sc, cfg);
+	watch_parent(&sc, getppid());
+	crash_watch(&sc);
+
+	start_workers(&sc);
+	start_thread(deadline_main, &sc, "deadline");
+	start_thread(request_main, &sc, "request");
+	start_readers(&sc);
+	if (scanner_seal() < 0)
+		_exit(EXIT_SEAL);
+	(void)sigemptyset(&usr1);
+	(void)sigaddset(&usr1, SIGUSR1);
+	(void)sigprocmask(SIG_UNBLOCK, &usr1, NULL);
+
+	/* Readers and requests wait for this: nothing hostile is read before the seal (I3). */
+	atomic_store(&cfg->shared->place[cfg->place].sealed, 1);
+	atomic_store(&sc.threads_ready, 1);
+	waitpoint_wake(&sc.control, INT32_MAX);
+	adopt_orphans(&sc);
+	obey(&sc);
+}
+
+static void fill_job(struct job *job, struct slot *slot)
+{
+	struct stat st;
+
+	*job = (struct job){.slot = slot};
+	if (fstat(slot->fd, &st) < 0) {
+		job->stat_error = -errno;
+		return;
+	}
+	job->dev = st.st_dev;
+	job->ino = st.st_ino;
+	job->size_bytes = (uint64_t)st.st_size;
+	job->mtime_nsec = st.st_mtim.tv_sec * (int64_t)NSEC_PER_SEC + st.st_mtim.tv_nsec;
+	job->ctime_nsec = st.st_ctim.tv_sec * (int64_t)NSEC_PER_SEC + st.st_ctim.tv_nsec;
+	job->owner = st.st_uid;
+}
+
+struct job *scanner_job(struct scanner *sc, struct slot *slot)
+{
+	struct job *job = &sc->jobs[slot_index(sc->slots, slot)];
+
+	fill_job(job, slot);
+	return job;
+}
+
+void scanner_queue(struct scanner *sc, struct job *job)
+{
+	unsigned lane;
+
+	if (job->slot->kind == SLOT_REQUEST)
+		lane = LANE_REQUEST;
+	else
+		lane = job->size_bytes >= LARGE_BYTES ? LANE_LARGE : LANE_SMALL;
+	lane_push(&sc->lanes[lane], &job->node);
+	waitpoint_wake(&sc->work, 1);
+}
+
+struct slot *scanner_take_slot(struct scanner *sc, uint32_t *hint)
+{
+	struct slots *slots = sc->slots;
+
+	for (;;) {
+		struct slot *slot = slots_take(slots, sc->cfg.number, hint);
+		uint32_t key;
+
+		if (slot)
+			return slot;
+		key = waitpoint_prepare(&slots->freed);
+		slot = slots_take(slots, sc->cfg.number, hint);
+		if (slot) {
+			waitpoint_cancel(&slots->freed);
+			return slot;
+		}
+		/* Bounded, because a scanner that died may have been the one to wake us. */
+		(void)waitpoint_wait(&slots->freed, key, clock_now() + 100 * NSEC_PER_MSEC);
+	}
+}
+
+void scanner_await_start(struct scanner *sc)
+{
+	while (!atomic_load(&sc->threads_ready)) {
+		uint32_t key = waitpoint_prepare(&sc->control);
+
+		if (atomic_load(&sc->threads_ready))
+			waitpoint_cancel(&sc->control);
+		else
+			(void)waitpoint_wait(&sc->control, key, 0);
+	}
+}

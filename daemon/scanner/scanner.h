@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Scanner: the process that reads files. Stages: reader -> lanes -> worker -> answer -> audit
+ *
+ * Cloned from the keeper with everything loaded; starts its threads, seals itself, and only then
+ * reads the first event. It never allocates, logs, opens or looks anything up between an event and
+ * its queue, or between a verdict and its answer (I3, I4).
+ */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/stat.h>
+
+#include "custos/engine.h"
+#include "custos/lane.h"
+#include "custos/policy.h"
+#include "custos/ruleset.h"
+
+#include "daemon/shared.h"
+
+/* Larger files wait in a lane of their own, so that one disk image never holds up a thousand
+ * scripts. 84 % of real files are below 16 KiB, 1 MiB hashes in 0.6 ms. */
+#define LARGE_BYTES (1024 * 1024)
+/* Up to this size the reader that took the event judges it (docs/adr/0010): 84 % of files. */
+#define INLINE_BYTES (64 * 1024)
+
+enum { LANE_SMALL, LANE_LARGE, LANE_REQUEST, N_LANES };
+
+/* What the keeper gives a scanner; read-only afterwards. */
+struct scanner_config {
+	struct shared *shared;
+	unsigned place;             /* 0 or 1: which fixed descriptors are ours */
+	uint32_t number;            /* instance number, owner of our slots */
+	uint32_t generation;
+	struct settings settings;
+	const struct ruleset *rules;
+	const struct policy *policy;
+};
+
+/* One event on its way from a reader to a worker; one per slot, at the slot's index. Written by the
+ * reader, then by the worker that took it. */
+struct job {
+	struct cds_wfcq_node node;
+	struct slot *slot;
+	uint64_t dev, ino, size_bytes;
+	int64_t mtime_nsec, ctime_nsec;
+	uid_t owner;
+	int stat_error; /* 0 or negative errno of fstat(2) */
+};
+
+struct scanner {
+	struct scanner_config cfg;
+	struct slots *slots;
+	pid_t pid;
+	struct job *jobs;            /* N_SLOTS */
+	nsec_t min_timeout;          /* of any policy line */
+	bool wants_write_close;
+	bool wants_path;             /* rules or policy look at names */
+	bool late_deny;              /* before a line is known: the last line's on-error */
+	unsigned n_large_max;        /* workers that may be on large files at once */
+	struct lane lanes[N_LANES];
+	struct waitpoint work;       /* workers sleep here */
+	_Atomic unsigned n_large;    /* workers on large files or requests */
+	_Atomic unsigned n_inline;   /* readers that are judging, not reading */
+	_Atomic bool stop_reading;   /* main thread sets: readers leave */
+	_Atomic bool finish;         /* main thread sets: readers leave once the queue is empty */
+	_Atomic unsigned n_reading;  /* readers not yet gone */
+	_Atomic bool threads_ready;  /* main thread sets once sealed */
+	struct waitpoint control;    /* threads wait for threads_ready */
+};
+
+struct worker {
+	struct scanner *sc;
+	unsigned shard;              /* of the counters */
+	struct engine *engine;
+	unsigned sample;             /* scans since the last one put into the statistics */
+	char path[4096];
+	struct record record;        /* scratch: assembled here, then copied into a ring */
+};
+
+struct reader {
+	struct worker worker;        /* it judges small files itself: see reader.c */
+	int epoll_fd;
+	int cpu;                     /* bound to it; -1: not bound */
+	uint32_t hint;               /* where this reader looks for free slots */
+};
+
+/* scanner.c: never returns */
+_Noreturn void scanner_run(const struct scanner_config *cfg);
+struct job *scanner_job(struct scanner *sc, struct slot *slot); /* fills in the facts of fstat(2) */
+void scanner_queue(struct scanner *sc, struct job *job);
+/* A slot, waiting for one if need be: while we wait the kernel queues, and openers wait (I5). */
+struct slot *scanner_take_slot(struct scanner *sc, uint32_t *hint);
+/* Wait until the seal is on: nothing hostile is read before (I3). */
+void scanner_await_start(struct scanner *sc);
+
+/* reader.c */
+void *reader_main(void *arg);
+bool reader_decode(struct slot *slot);
+
+/* worker.c */
+void *worker_main(void *arg);
+void worker_judge(struct worker *w, struct job *job);
+
+/* deadline.c */
+void *deadline_main(void *arg);
+
+/* request.c */
+bool scanner_decode(struct slot *slot); /* what is in slot->raw; also used by the keeper */
+void *request_main(void *arg);
+void request_reply(struct scanner *sc, const struct slot *slot, const struct finding *f,
+                   nsec_t spent);
+
+/* facts.c */
+const struct facts *facts_of_opener(struct scanner *sc, const struct slot *slot, nsec_t deadline);
+unsigned facts_of_mount(struct scanner *sc, uint64_t dev, struct mount_row *rows, unsigned max);
+size_t facts_path(int fd, char *buf, size_t size);
+
+/* audit.c */
+void audit_push(struct scanner *sc, const struct record *r, bool detection);
+
+/* crash.c */
+void crash_watch(struct scanner *sc);
+void crash_watch_thread(void);
+void crash_working_on(uint32_t slot_index_plus_one);
+bool crash_is_culprit(struct scanner *sc, const struct job *job);
+
+/* seal.c */
+int scanner_seal(void);

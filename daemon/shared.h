@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What supervisor, keeper and scanner share: memory layout, descriptor numbers, control messages
+ *
+ * The scanner works on hostile bytes and can write all of this memory. So the keeper and the
+ * supervisor check every number they take out of it before they use it.
+ */
+#pragma once
+
+#include <sys/types.h>
+
+#include "custos/conf.h"
+#include "custos/record.h"
+#include "custos/ring.h"
+#include "custos/slots.h"
+#include "custos/stats.h"
+#include "custos/types.h"
+#include "custos/waitpoint.h"
+
+/* Descriptors of the keeper and of every scanner cloned from it (they share the table). All numbers
+ * below FD_LOW are occupied, so an event's descriptor is never below it. */
+enum fixed_fd {
+	FD_GROUP = 3,   /* fanotify group */
+	FD_SHARED,      /* memfd of struct shared; also fills the numbers nobody uses */
+	FD_CONTROL,     /* SEQPACKET to the supervisor */
+	FD_REQUESTS,    /* SEQPACKET: descriptors to scan, results back */
+	FD_FACTS_KICK,  /* eventfd: the broker is asked something */
+	FD_AUDIT_KICK,  /* eventfd: a record that should not wait is in a ring */
+	FD_SIGNAL,      /* keeper: signalfd for SIGCHLD */
+	FD_SELF_FDS,    /* O_PATH of the keeper's /proc/self/fd, for names of open files */
+	FD_COMMAND,     /* eventfd per place: commands of the keeper are waiting */
+	FD_STOP = FD_COMMAND + 2, /* eventfd per place: readers, stop */
+	FD_EPOLL = FD_STOP + 2,   /* epoll per place and reader */
+	FD_LOW = 32,
+};
+
+#define N_PLACES  2 /* one scanner at work, one draining after a reload */
+#define READERS_MAX 4
+#define WORKERS_MAX 256
+_Static_assert(FD_EPOLL + N_PLACES * READERS_MAX <= FD_LOW, "fixed descriptors fit");
+
+/* In flight at once; further events wait in the kernel's queue, unlimited. Slots plus fixed
+ * descriptors stay below RLIMIT_NOFILE (I5), else read(2) would make the kernel deny. */
+#define N_SLOTS 2048U
+/* Room for what the keeper receives while slots are full, and for liburcu, libc. */
+#define NOFILE_NEEDED (FD_LOW + N_SLOTS + 64)
+
+#define OWN_PIDS_MAX 16
+#define MOUNT_ROWS_MAX 1024
+#define CULPRITS_MAX 64
+#define DETECTION_CELLS 1024 /* denials and matches: reserved for them */
+#define ROUTINE_CELLS 512
+
+enum counter {
+	COUNT_EVENTS,
+	COUNT_ALLOWED,
+	COUNT_DENIED,
+	COUNT_CACHE_HITS,
+	COUNT_SCANS,
+	COUNT_SCANNED_BYTES,
+	COUNT_TIMEOUTS,
+	COUNT_ERRORS,
+	COUNT_OWN,        /* events of our own processes */
+	COUNT_WRITE_CLOSE,
+	COUNT_REFUSED_BY_KERNEL, /* the event's descriptor could not be made */
+	N_COUNTERS,
+};
+_Static_assert(N_COUNTERS <= STATS_COUNTERS, "counters fit");
+
+enum facts_state { FACTS_NONE, FACTS_WANTED, FACTS_READY, FACTS_GONE };
+
+/* Who opened: asked by a worker, answered by the broker thread of the supervisor while the opener is
+ * blocked, so that its pid means the same process all along. */
+struct facts {
+	_Atomic uint32_t state;  /* worker: NONE, WANTED; broker: READY, GONE */
+	int32_t pid;             /* worker */
+	struct waitpoint answered;
+	uint32_t uid, gid;       /* the rest: broker */
+	uint32_t container;
+	char exe[512];
+	char cgroup[256];
+	char unit[128];
+	char slice[128];
+} _cacheline_;
+
+/* Which file system an event's device is; written by the supervisor under `version` (odd: being
+ * written), read by workers. */
+struct mount_row {
+	uint64_t dev;
+	char fs_type[32];
+	char mount_point[256];
+};
+struct mount_table {
+	_Atomic uint32_t version;
+	uint32_t n;
+	struct mount_row row[MOUNT_ROWS_MAX];
+};
+
+/* A file that took the scanner down twice: not tried again under these rules (I7). */
+struct culprit {
+	uint64_t dev, ino, size_bytes;
+	int64_t mtime_nsec, ctime_nsec;
+	uint32_t generation; /* 0: unused row */
+};
+
+enum command { COMMAND_ADOPT = 1, COMMAND_DRAIN = 2, COMMAND_FINISH = 4 };
+
+struct instance {
+	_Atomic uint32_t commands;   /* keeper sets, scanner clears: enum command */
+	_Atomic uint32_t crash_slot; /* scanner's fault handler: index + 1 of the slot at fault */
+	_Atomic uint32_t number;     /* keeper: the instance in this place; 0: none */
+	_Atomic uint32_t sealed;     /* scanner: seal is on, readers are about to start */
+};
+
+struct shared {
+	uint64_t layout;                      /* SHARED_LAYOUT; immutable */
+	_Atomic uint32_t mode;                /* enum mode; supervisor */
+	_Atomic uint32_t own_pids[OWN_PIDS_MAX]; /* supervisor and keeper; 0: unused */
+	struct instance place[N_PLACES];
+	struct culprit culprits[CULPRITS_MAX];   /* keeper */
+	_Atomic uint64_t facts_wanted[N_SLOTS / 64]; /* workers set bits, broker clears */
+	struct mount_table mounts;            /* supervisor */
+	struct stats stats;
+	_Alignas(CACHELINE_BYTES) unsigned char slots_mem[sizeof(struct slots) +
+	                                                  N_SLOTS * sizeof(struct slot)];
+	struct facts facts[N_SLOTS];
+	_Alignas(CACHELINE_BYTES) unsigned char
+		detections_mem[sizeof(struct ring) +
+	                       DETECTION_CELLS * (sizeof(struct record) + 8)];
+	_Alignas(CACHELINE_BYTES) unsigned char
+		routine_mem[sizeof(struct ring) + ROUTINE_CELLS * (sizeof(struct record) + 8)];
+};
+
+#define SHARED_LAYOUT (0x637573746f730000ULL + sizeof(struct shared))
+
+static inline struct slots *shared_slots(struct shared *sh)
+{
+	return (struct slots *)sh->slots_mem;
+}
+
+static inline struct ring *shared_detections(struct shared *sh)
+{
+	return (struct ring *)sh->detections_mem;
+}
+
+static inline struct ring *shared_routine(struct shared *sh)
+{
+	return (struct ring *)sh->routine_mem;
+}
+
+/* What a generation of scanners works by; sent with the rules. */
+struct settings {
+	uint64_t max_file_size_bytes;
+	nsec_t timeout;
+	uint32_t n_workers;
+	uint32_t n_readers;
+};
+
+enum message_type {
+	MSG_LOAD = 1,        /* to keeper; fds: rules image, policy image */
+	MSG_STOP,            /* to keeper: answer what is queued, then leave */
+	MSG_LOADED,          /* to supervisor: this generation answers from now on */
+	MSG_LOAD_FAILED,     /* to supervisor: the old generation goes on; text */
+	MSG_SCANNER_STARTED, /* to supervisor */
+	MSG_SCANNER_DIED,    /* to supervisor: status of waitpid(2) */
+};
+
+struct message {
+	uint32_t type;
+	uint32_t generation;
+	int32_t pid;
+	int32_t status;
+	uint32_t n_orphaned;
+	uint32_t hung;       /* it was killed because it hung */
+	uint32_t crash_slot; /* index + 1, 0: unknown */
+	uint32_t culprit;    /* its file will not be tried again */
+	struct settings settings;
+	char text[256];
+};
+
+/* custosctl scan: request with one descriptor, and its result */
+struct scan_result {
+	uint32_t request;
+	uint32_t pad;
+	nsec_t spent;
+	struct finding finding;
+};
