@@ -4,6 +4,8 @@
 #pragma once
 
 #include <stdbool.h>
+#include <sys/wait.h>
+#include <syslog.h>
 #include <systemd/sd-event.h>
 
 #include "custos/conf.h"
@@ -16,7 +18,10 @@ struct journal;     /* journal.h: own thread, bounded ring */
 struct pair;        /* pair.h: keeper process, control socket, generations */
 struct coverage;    /* coverage.h: which mounts are marked and why not */
 struct statistics;  /* statistics.h: who costs time */
-struct scan_broker; /* scan requests of custosctl */
+struct requests;    /* requests.h: scan requests of custosctl */
+struct loader;      /* loader.h: the next generation on its way */
+struct drain;       /* drain.h: records out of shared memory */
+struct broker;      /* broker.h: own thread */
 struct varlink_server;
 
 enum manager_state {
@@ -37,6 +42,8 @@ struct manager {
 	struct conf conf;
 	struct policy *policy;    /* the generation in force */
 	uint64_t generation;      /* 0 before the first is in force */
+	struct policy *previous_policy; /* records of the generation before may still arrive */
+	uint64_t previous_generation;
 	struct ruleset_counts rules;
 	char *last_reload_error;  /* NULL when the last reload went well */
 	nsec_t started;
@@ -50,6 +57,15 @@ struct manager {
 	struct coverage *coverage;
 	struct varlink_server *server;
 	struct shared *shared;    /* daemon/shared.h */
+	struct loader *loader;
+	struct drain *drain;
+	struct broker *broker;
+	struct requests *requests;
+	int group, shared_fd, facts_kick, audit_kick; /* -1 when not open */
+	bool stopping, ready_sent, pair_lost;
+	int exit_code;
+	char *mark_error;         /* what cannot be watched; NULL: nothing */
+	sd_event_source *mode_timer, *mount_io;
 };
 
 enum manager_state manager_state(const struct manager *m);

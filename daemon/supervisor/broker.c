@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Broker
+ *
+ * Owns: one thread that reads /proc/PID/{status,exe,cgroup} when a worker asks.
+ * Must not own: decisions; anything that can block: /proc of a blocked opener cannot.
+ * Hands off to: the facts of a slot, in shared memory.
+ */
+#include "daemon/supervisor/broker.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "custos/cleanup.h"
+
+struct broker {
+	struct shared *shared;
+	int kick_fd;
+	_Atomic bool stop;
+	pthread_t thread;
+};
+
+static ssize_t read_proc(pid_t pid, const char *name, char *buf, size_t size)
+{
+	_cleanup_(fd_closep) int fd = -1;
+	char path[64];
+	ssize_t n;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/%s", pid, name); /* fits */
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	n = read(fd, buf, size - 1);
+	if (n < 0)
+		return -errno;
+	buf[n] = '\0';
+	return n;
+}
+
+/* "Uid:\treal\teffective\t...": rights go by the effective one. */
+static bool read_ids(pid_t pid, struct facts *f)
+{
+	char buf[4096];
+	const char *uid, *gid;
+
+	if (read_proc(pid, "status", buf, sizeof(buf)) < 0)
+		return false;
+	uid = strstr(buf, "\nUid:");
+	gid = strstr(buf, "\nGid:");
+	return uid && gid && sscanf(uid, "\nUid: %*u %u", &f->uid) == 1 &&
+	       sscanf(gid, "\nGid: %*u %u", &f->gid) == 1;
+}
+
+static void read_exe(pid_t pid, struct facts *f)
+{
+	static const char deleted[] = " (deleted)";
+	char path[64];
+	ssize_t n;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/exe", pid); /* fits */
+	n = readlink(path, f->exe, sizeof(f->exe) - 1);
+	n = n < 0 ? 0 : n; /* a kernel thread */
+	f->exe[n] = '\0';
+	/* An upgraded program is still that program. */
+	if ((size_t)n > strlen(deleted) && strcmp(f->exe + n - strlen(deleted), deleted) == 0)
+		f->exe[(size_t)n - strlen(deleted)] = '\0';
+}
+
+/* The unified hierarchy's line, "0::/path"; hybrid hosts list their v1 lines first (boot.md §1). */
+static void read_cgroup(pid_t pid, struct facts *f)
+{
+	char buf[4096];
+	char *line, *end;
+
+	f->cgroup[0] = '\0';
+	if (read_proc(pid, "cgroup", buf, sizeof(buf)) < 0)
+		return;
+	line = strncmp(buf, "0::", 3) == 0 ? buf : strstr(buf, "\n0::");
+	if (!line)
+		return;
+	line = strchr(line, '/');
+	if (!line)
+		return;
+	end = strchrnul(line, '\n');
+	*end = '\0';
+	(void)snprintf(f->cgroup, sizeof(f->cgroup), "%s", line); /* cut: only longer than any real one */
+}
+
+static bool has_suffix(const char *s, size_t len, const char *suffix)
+{
+	size_t n = strlen(suffix);
+
+	return len > n && strncmp(s + len - n, suffix, n) == 0;
+}
+
+static void copy_part(char *to, size_t size, const char *from, size_t len)
+{
+	len = MIN(len, size - 1);
+	memcpy(to, from, len);
+	to[len] = '\0';
+}
+
+void cgroup_unit(const char *cgroup, char *unit, size_t unit_size, char *slice, size_t slice_size)
+{
+	unit[0] = slice[0] = '\0';
+	for (const char *p = cgroup; *p;) {
+		size_t len;
+
+		p += *p == '/';
+		len = strcspn(p, "/");
+		if (has_suffix(p, len, ".slice"))
+			copy_part(slice, slice_size, p, len);
+		else if (has_suffix(p, len, ".service") || has_suffix(p, len, ".scope") ||
+		         has_suffix(p, len, ".socket") || has_suffix(p, len, ".mount") ||
+		         has_suffix(p, len, ".swap")) {
+			copy_part(unit, unit_size, p, len);
+			return; /* what is below belongs to the unit */
+		}
+		p += len;
+	}
+}
+
+bool cgroup_is_container(const char *cgroup)
+{
+	static const char *const marks[] = {
+		"/docker/",     "/docker-",  "/libpod-",   "/libpod_parent/", "/crio-",
+		"/cri-containerd-", "/kubepods", "/lxc/", "/lxc.payload",   "/machine.slice/machine-",
+		"/machine.slice/systemd-nspawn", "/containerd/", "/garden/",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
+		if (strstr(cgroup, marks[i]))
+			return true;
+	return false;
+}
+
+bool broker_look_up(pid_t pid, struct facts *f)
+{
+	if (!read_ids(pid, f))
+		return false;
+	read_exe(pid, f);
+	read_cgroup(pid, f);
+	cgroup_unit(f->cgroup, f->unit, sizeof(f->unit), f->slice, sizeof(f->slice));
+	f->container = cgroup_is_container(f->cgroup);
+	return true;
+}
+
+static void answer(struct shared *sh, uint32_t index)
+{
+	struct facts *f = &sh->facts[index];
+	bool found = broker_look_up(f->pid, f);
+
+	/* Release: the facts come before their state. */
+	atomic_store_explicit(&f->state, found ? FACTS_READY : FACTS_GONE, memory_order_release);
+	waitpoint_wake(&f->answered, INT32_MAX);
+}
+
+static void *broker_main(void *arg)
+{
+	struct broker *b = arg;
+	uint64_t n;
+
+	while (read(b->kick_fd, &n, sizeof(n)) >= 0 || errno == EINTR) {
+		if (atomic_load(&b->stop))
+			break;
+		for (uint32_t word = 0; word < N_SLOTS / 64; word++) {
+			/* Acquire: pairs with ask() in the scanner. */
+			uint64_t bits = atomic_exchange_explicit(&b->shared->facts_wanted[word], 0,
+			                                         memory_order_acquire);
+
+			for (; bits; bits &= bits - 1)
+				answer(b->shared, word * 64 + (uint32_t)__builtin_ctzll(bits));
+		}
+	}
+	return NULL;
+}
+
+int broker_new(struct shared *shared, int kick_fd, struct broker **ret)
+{
+	struct broker *b = calloc(1, sizeof(*b));
+	sigset_t all, old;
+	int r;
+
+	if (!b)
+		return -ENOMEM;
+	b->shared = shared;
+	b->kick_fd = kick_fd;
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
+	r = pthread_create(&b->thread, NULL, broker_main, b);
+	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (r != 0) {
+		free(b);
+		return -r;
+	}
+	(void)pthread_setname_np(b->thread, "broker");
+	*ret = b;
+	return 0;
+}
+
+struct broker *broker_free(struct broker *b)
+{
+	const uint64_t one = 1;
+
+	if (!b)
+		return NULL;
+	atomic_store(&b->stop, true);
+	(void)!write(b->kick_fd, &one, sizeof(one)); /* the counter cannot be full: it is read */
+	(void)pthread_join(b->thread, NULL);
+	free(b);
+	return NULL;
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Compile
+ *
+ * Owns: the custos-compile child, what it prints, and the memory it writes the image into.
+ * Must not own: rule text; this process never parses any.
+ * Hands off to: the callback, with a sealed image or with every error.
+ */
+#include "daemon/supervisor/compile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "custos/cleanup.h"
+
+#include "daemon/supervisor/spawn.h"
+
+#define OUTPUT_MAX (64 * 1024) /* of errors; DIAG_KEPT_MAX lines fit */
+#define IMAGE_FD   3
+
+struct output {
+	int fd;
+	size_t len;
+	char text[OUTPUT_MAX + 1];
+	sd_event_source *io;
+};
+
+struct compile {
+	pid_t pid;
+	int image_fd;
+	struct output out, err;
+	sd_event_source *child;
+	_Atomic uint32_t *own_pid;
+	compile_fn done;
+	void *userdata;
+};
+
+/* Read what there is; what does not fit is read and dropped, so that the child never blocks. */
+static void take_output(struct output *o)
+{
+	char spill[4096];
+	ssize_t n;
+
+	for (;;) {
+		size_t room = OUTPUT_MAX - o->len;
+
+		n = room ? read(o->fd, o->text + o->len, room) : read(o->fd, spill, sizeof(spill));
+		if (n <= 0)
+			break;
+		if (room)
+			o->len += (size_t)n;
+	}
+	o->text[o->len] = '\0';
+	if (n == 0)
+		o->io = sd_event_source_disable_unref(o->io);
+}
+
+static int on_output(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	(void)source;
+	(void)fd;
+	(void)revents;
+	take_output(userdata);
+	return 0;
+}
+
+static bool parse_counts(const char *text, struct ruleset_counts *ret)
+{
+	return sscanf(text, "yara=%" SCNu64 " hashes=%" SCNu64 " allow=%" SCNu64, &ret->n_yara,
+	              &ret->n_hashes, &ret->n_allow_hashes) == 3;
+}
+
+static int on_exit_of_child(sd_event_source *source, const siginfo_t *si, void *userdata)
+{
+	struct compile *c = userdata;
+	struct ruleset_counts counts = {0};
+	char why[128];
+	const char *error = NULL;
+
+	(void)source;
+	if (c->own_pid)
+		atomic_store(c->own_pid, 0);
+	c->pid = 0;
+	take_output(&c->out);
+	take_output(&c->err);
+	if (si->si_code == CLD_EXITED && si->si_status == 0) {
+		if (!parse_counts(c->out.text, &counts))
+			error = "custos-compile said nothing that can be understood";
+	} else if (c->err.len > 0) {
+		while (c->err.len && c->err.text[c->err.len - 1] == '\n')
+			c->err.text[--c->err.len] = '\0';
+		error = c->err.text;
+	} else {
+		(void)snprintf(why, sizeof(why), "custos-compile %s %d without a word",
+		               si->si_code == CLD_EXITED ? "exited with status" :
+		                                           "was ended by signal",
+		               si->si_status);
+		error = why;
+	}
+	c->done(c->userdata, error ? -1 : fd_take(&c->image_fd), &counts, error);
+	(void)compile_free(c);
+	return 0;
+}
+
+static size_t add_paths(char **argv, size_t n, const char *option, const struct strlist *list)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		argv[n++] = (char *)option;
+		argv[n++] = list->items[i];
+	}
+	return n;
+}
+
+static pid_t run(struct compile *c, const struct conf *conf, uid_t uid, gid_t gid, int out,
+                 int err)
+{
+	_cleanup_(freep) char *program = helper_path("custos-compile");
+	_cleanup_(freep) char **argv = NULL;
+	char uid_text[16], gid_text[16];
+	const struct spawn_fd fds[] = {{out, 1}, {err, 2}, {c->image_fd, IMAGE_FD}};
+	size_t n = 0;
+
+	argv = calloc(8 + 2 * (conf->yara.n + conf->hashes.n + conf->allow_hashes.n),
+	              sizeof(*argv));
+	if (!argv || !program)
+		return -ENOMEM;
+	(void)snprintf(uid_text, sizeof(uid_text), "%u", uid); /* fits */
+	(void)snprintf(gid_text, sizeof(gid_text), "%u", gid);
+	argv[n++] = program;
+	argv[n++] = "--out-fd";
+	argv[n++] = "3";
+	if (geteuid() == 0) {
+		argv[n++] = "--uid";
+		argv[n++] = uid_text;
+		argv[n++] = "--gid";
+		argv[n++] = gid_text;
+	}
+	n = add_paths(argv, n, "--yara", &conf->yara);
+	n = add_paths(argv, n, "--hashes", &conf->hashes);
+	(void)add_paths(argv, n, "--allow-hashes", &conf->allow_hashes);
+	return spawn(program, argv, fds, ARRAY_SIZE(fds), c->own_pid);
+}
+
+static int watch(struct compile *c, sd_event *event)
+{
+	int r = sd_event_add_io(event, &c->out.io, c->out.fd, EPOLLIN, on_output, &c->out);
+
+	if (r >= 0)
+		r = sd_event_add_io(event, &c->err.io, c->err.fd, EPOLLIN, on_output, &c->err);
+	if (r >= 0)
+		r = sd_event_add_child(event, &c->child, c->pid, WEXITED, on_exit_of_child, c);
+	return r < 0 ? r : 0;
+}
+
+static int launch(struct compile *c, sd_event *event, const struct conf *conf, uid_t uid,
+                  gid_t gid)
+{
+	int out[2], err[2];
+
+	if (pipe2(out, O_CLOEXEC) < 0)
+		return -errno;
+	c->out.fd = out[0];
+	if (pipe2(err, O_CLOEXEC) < 0) {
+		(void)close(out[1]);
+		return -errno;
+	}
+	c->err.fd = err[0];
+	/* Only our ends: the child's writes may block, that holds up nobody else. */
+	(void)fcntl(out[0], F_SETFL, O_NONBLOCK);
+	(void)fcntl(err[0], F_SETFL, O_NONBLOCK);
+	c->pid = run(c, conf, uid, gid, out[1], err[1]);
+	(void)close(out[1]);
+	(void)close(err[1]);
+	return c->pid < 0 ? c->pid : watch(c, event);
+}
+
+int compile_start(sd_event *event, const struct conf *conf, uid_t uid, gid_t gid,
+                  _Atomic uint32_t *own_pid, compile_fn done, void *userdata,
+                  struct compile **ret)
+{
+	struct compile *c = calloc(1, sizeof(*c));
+	int r;
+
+	if (!c)
+		return -ENOMEM;
+	c->own_pid = own_pid;
+	c->done = done;
+	c->userdata = userdata;
+	c->out.fd = c->err.fd = -1;
+	c->image_fd = memfd_create("custos-rules", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	r = c->image_fd < 0 ? -errno : launch(c, event, conf, uid, gid);
+	if (r < 0) {
+		(void)compile_free(c);
+		return r;
+	}
+	*ret = c;
+	return 0;
+}
+
+struct compile *compile_free(struct compile *c)
+{
+	if (!c)
+		return NULL;
+	c->child = sd_event_source_disable_unref(c->child);
+	c->out.io = sd_event_source_disable_unref(c->out.io);
+	c->err.io = sd_event_source_disable_unref(c->err.io);
+	if (c->pid > 0) {
+		(void)kill(c->pid, SIGKILL);
+		(void)waitpid(c->pid, NULL, 0);
+	}
+	(void)fd_close(c->out.fd);
+	(void)fd_close(c->err.fd);
+	(void)fd_close(c->image_fd);
+	free(c);
+	return NULL;
+}

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Coverage
+ *
+ * Owns: the marks, the list of file systems with the state of each, our private namespace.
+ * Must not own: events (the scanner reads them), or what policy says about a mount.
+ * Hands off to: the mount table in shared memory, for policy predicates.
+ */
+#include "daemon/supervisor/coverage.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "custos/cleanup.h"
+#include "custos/clock.h"
+#include "custos/fan.h"
+#include "custos/mountinfo.h"
+
+struct watch_row {
+	struct coverage_row row; /* strings owned */
+	dev_t sb;                /* superblock as mountinfo names it */
+	bool marked;
+};
+
+struct coverage {
+	int group;
+	int host_root;      /* O_PATH of / in the namespace we were started in */
+	int host_mounts;    /* its mountinfo */
+	struct watch_row *rows;
+	size_t n;
+	int *ignored;       /* ids of our own mounts that carry an ignore mark */
+	size_t n_ignored;
+};
+
+static void rows_free(struct watch_row *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		free((char *)rows[i].row.mount_point);
+		free((char *)rows[i].row.fs_type);
+		free((char *)rows[i].row.reason);
+	}
+	free(rows);
+}
+
+/* Relative to host_root: a path walk from there sees the host's mounts, not ours. */
+static const char *relative(const char *path)
+{
+	while (*path == '/')
+		path++;
+	return *path ? path : ".";
+}
+
+/* Slave, not private: what the host unmounts goes away here too. */
+static int leave_namespace(void)
+{
+	if (unshare(CLONE_NEWNS) < 0)
+		return -errno;
+	return mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) < 0 ? -errno : 0;
+}
+
+int coverage_new(int group, struct coverage **ret)
+{
+	struct coverage *c = calloc(1, sizeof(*c));
+	int r;
+
+	if (!c)
+		return -ENOMEM;
+	c->group = group;
+	c->host_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	c->host_mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	r = c->host_root < 0 || c->host_mounts < 0 ? -errno : leave_namespace();
+	if (r < 0) {
+		(void)coverage_free(c);
+		return r;
+	}
+	*ret = c;
+	return 0;
+}
+
+struct coverage *coverage_free(struct coverage *c)
+{
+	if (!c)
+		return NULL;
+	rows_free(c->rows, c->n);
+	free(c->ignored);
+	(void)fd_close(c->host_root);
+	(void)fd_close(c->host_mounts);
+	free(c);
+	return NULL;
+}
+
+static bool is_ignored(const struct coverage *c, int id)
+{
+	for (size_t i = 0; i < c->n_ignored; i++)
+		if (c->ignored[i] == id)
+			return true;
+	return false;
+}
+
+/* Our own opens raise no events (I6). Rebuilt each time: mount ids of what is gone drop out. */
+static int ignore_own_mounts(struct coverage *c)
+{
+	_cleanup_(fd_closep) int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	_cleanup_(mount_list_deinit) struct mount_list own = {0};
+	int *ids;
+	size_t n = 0;
+	int r = fd < 0 ? -errno : mountinfo_read(fd, &own);
+
+	if (r < 0)
+		return r;
+	ids = calloc(own.n + 1, sizeof(*ids));
+	if (!ids)
+		return -ENOMEM;
+	for (size_t i = 0; i < own.n; i++) {
+		enum mount_class class = mount_class_of(own.items[i].fs_type);
+
+		if (class == MOUNT_KERNEL || class == MOUNT_REMOTE)
+			continue; /* never marked, and walking there might block */
+		/* A mount covered by a later one cannot be reached, nor opened through. */
+		if (is_ignored(c, own.items[i].id) ||
+		    fan_ignore_mount(c->group, AT_FDCWD, own.items[i].mount_point) == 0)
+			ids[n++] = own.items[i].id;
+	}
+	free(c->ignored);
+	c->ignored = ids;
+	c->n_ignored = n;
+	return 0;
+}
+
+static bool kernel_at_least(int major, int minor)
+{
+	struct utsname u;
+	int a = 0, b = 0;
+
+	if (uname(&u) < 0 || sscanf(u.release, "%d.%d", &a, &b) != 2)
+		return false;
+	return a > major || (a == major && b >= minor);
+}
+
+struct wish {
+	const char *state, *reason;
+	const struct policy_line *line;
+};
+
+/* What should be done with this mount? */
+static struct wish wish_for(const struct mount_entry *e, dev_t st_dev,
+                            const struct policy *policy, bool automatic)
+{
+	const char *const points[] = {e->mount_point};
+	const struct policy_query q = {
+		.known = POLICY_FACT_MOUNT,
+		.event = POLICY_OPEN,
+		.dev = st_dev,
+		.fs_type = e->fs_type,
+		.mount_points = points,
+		.n_mount_points = 1,
+	};
+	const struct policy_line *line = policy_nowatch_mount(
+		policy, &q, (int64_t)(clock_wall_usec() / USEC_PER_SEC));
+	enum mount_class class = mount_class_of(e->fs_type);
+
+	if (line)
+		return (struct wish){"excluded", NULL, line};
+	if (class == MOUNT_KERNEL)
+		return (struct wish){"unsupported", "holds no files", NULL};
+	if (class == MOUNT_REMOTE)
+		return (struct wish){"unsupported",
+		                     "its opens can block for ever; scan it where it is served", NULL};
+	/* Marking an overlay and its layer makes one reader wait for itself (fanotify.md §8); all
+	 * layers are marked when everything is. */
+	if (class == MOUNT_OVERLAY && automatic && kernel_at_least(6, 5))
+		return (struct wish){"protected", "through the file systems of its layers", NULL};
+	return (struct wish){"protected", NULL, NULL};
+}
+
+static char *reason_text(const struct wish *w)
+{
+	char *text = NULL;
+
+	if (w->line && asprintf(&text, "policy %s:%u%s%s", w->line->file, w->line->line,
+	                        *w->line->reason ? ": " : "", w->line->reason) < 0)
+		return NULL;
+	return w->line ? text : strdup(w->reason ?: "");
+}
+
+/* Append a row; a failed mark becomes its state. */
+static int add_row(struct watch_row **rows, size_t *n, const struct mount_entry *e, dev_t st_dev,
+                   const struct wish *w, int mark)
+{
+	struct watch_row *grown = reallocarray(*rows, *n + 1, sizeof(*grown));
+	struct watch_row row = {.sb = e->dev};
+
+	if (!grown)
+		return -ENOMEM;
+	*rows = grown;
+	row.row.dev = st_dev;
+	row.row.mount_point = strdup(e->mount_point);
+	row.row.fs_type = strdup(e->fs_type);
+	row.row.state = mark < 0 ? "failed" : w->state;
+	row.row.reason = mark < 0 ? strdup(strerror(-mark)) : reason_text(w);
+	row.marked = mark > 0;
+	grown[(*n)++] = row;
+	return row.row.mount_point && row.row.fs_type && row.row.reason ? 0 : -ENOMEM;
+}
+
+static bool sb_marked(const struct watch_row *rows, size_t n, dev_t sb)
+{
+	for (size_t i = 0; i < n; i++)
+		if (rows[i].sb == sb && rows[i].marked)
+			return true;
+	return false;
+}
+
+/* 1 marked (now or before), 0 not wanted, negative errno. */
+static int mark_entry(struct coverage *c, const struct mount_entry *e, const struct wish *w)
+{
+	int r;
+
+	if (strcmp(w->state, "protected") != 0 || w->reason)
+		return 0;
+	r = fan_mark_filesystem(c->group, c->host_root, relative(e->mount_point));
+	return r < 0 ? r : 1;
+}
+
+/* Is this superblock one of those that Mount= names? */
+static bool wanted(const struct coverage *c, const struct conf *conf, dev_t st_dev)
+{
+	if (conf->mounts.n == 0)
+		return true;
+	for (size_t i = 0; i < conf->mounts.n; i++) {
+		struct stat st;
+
+		if (fstatat(c->host_root, relative(conf->mounts.items[i]), &st,
+		            AT_NO_AUTOMOUNT) == 0 && st.st_dev == st_dev)
+			return true;
+	}
+	return false;
+}
+
+static void unmark_lost(struct coverage *c, const struct watch_row *rows, size_t n)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		const struct watch_row *old = &c->rows[i];
+
+		if (!old->marked || sb_marked(rows, n, old->sb))
+			continue;
+		/* ENOENT: it is gone, or another mount covers the place now */
+		(void)fan_unmark_filesystem(c->group, c->host_root,
+		                            relative(old->row.mount_point));
+	}
+}
+
+/* One line per superblock and mount point; the last mount on a path is the one that is seen. */
+static int consider(struct coverage *c, const struct mount_entry *e, const struct conf *conf,
+                    const struct policy *policy, struct watch_row **rows, size_t *n,
+                    struct diag *d)
+{
+	enum mount_class class = mount_class_of(e->fs_type);
+	struct stat st = {.st_dev = e->dev};
+	struct wish w;
+	int mark;
+
+	if (class != MOUNT_KERNEL && class != MOUNT_REMOTE &&
+	    fstatat(c->host_root, relative(e->mount_point), &st, AT_NO_AUTOMOUNT) < 0)
+		return 0; /* gone again, or covered */
+	if (!wanted(c, conf, st.st_dev))
+		return 0;
+	w = wish_for(e, st.st_dev, policy, conf->mounts.n == 0);
+	mark = mark_entry(c, e, &w);
+	if (mark < 0)
+		diag_add(d, NULL, 0, "cannot watch %s (%s): %s", e->mount_point, e->fs_type,
+		         strerror(-mark));
+	return add_row(rows, n, e, st.st_dev, &w, mark);
+}
+
+static void publish(const struct coverage *c, struct mount_table *t)
+{
+	uint32_t n = 0;
+
+	/* A seqlock: odd while it is written. Pairs with facts_of_mount(). */
+	atomic_fetch_add_explicit(&t->version, 1, memory_order_acq_rel);
+	atomic_thread_fence(memory_order_release);
+	for (size_t i = 0; i < c->n && n < MOUNT_ROWS_MAX; i++) {
+		const struct coverage_row *r = &c->rows[i].row;
+		struct mount_row *to = &t->row[n];
+
+		if (strlen(r->mount_point) >= sizeof(to->mount_point))
+			continue; /* no predicate can name it, so it is scanned: the safe side */
+		to->dev = r->dev;
+		(void)snprintf(to->fs_type, sizeof(to->fs_type), "%s", r->fs_type);
+		(void)snprintf(to->mount_point, sizeof(to->mount_point), "%s", r->mount_point);
+		n++;
+	}
+	t->n = n;
+	atomic_fetch_add_explicit(&t->version, 1, memory_order_release);
+}
+
+/* A Mount= that no mount answered to. */
+static int check_wishes(const struct coverage *c, const struct conf *conf, struct diag *d)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < conf->mounts.n; i++) {
+		const char *path = conf->mounts.items[i];
+		const struct coverage_row *row;
+		struct stat st;
+
+		if (fstatat(c->host_root, relative(path), &st, AT_NO_AUTOMOUNT) < 0) {
+			r = diag_add(d, NULL, 0, "Mount=%s: %s", path, strerror(errno));
+			continue;
+		}
+		row = coverage_find(c, st.st_dev);
+		if (!row)
+			r = diag_add(d, NULL, 0, "Mount=%s: no file system is mounted there", path);
+		else if (strcmp(row->state, "failed") == 0 || strcmp(row->state, "unsupported") == 0)
+			r = diag_add(d, NULL, 0, "Mount=%s (%s) cannot be watched: %s", path,
+			             row->fs_type, row->reason);
+	}
+	return r;
+}
+
+int coverage_update(struct coverage *c, const struct conf *conf, const struct policy *policy,
+                    struct shared *shared, struct diag *d)
+{
+	_cleanup_(mount_list_deinit) struct mount_list host = {0};
+	struct watch_row *rows = NULL;
+	size_t n = 0;
+	int r = ignore_own_mounts(c);
+
+	if (r == 0)
+		r = mountinfo_read(c->host_mounts, &host);
+	for (size_t i = 0; r == 0 && i < host.n; i++)
+		r = consider(c, &host.items[i], conf, policy, &rows, &n, d);
+	if (r < 0) {
+		rows_free(rows, n);
+		return r;
+	}
+	unmark_lost(c, rows, n);
+	rows_free(c->rows, c->n);
+	c->rows = rows;
+	c->n = n;
+	publish(c, &shared->mounts);
+	return check_wishes(c, conf, d);
+}
+
+void coverage_drop(struct coverage *c)
+{
+	(void)fan_flush(c->group); /* whatever is left goes with the group */
+	for (size_t i = 0; i < c->n; i++)
+		c->rows[i].marked = false;
+}
+
+int coverage_poll_fd(const struct coverage *c)
+{
+	return c->host_mounts;
+}
+
+size_t coverage_n(const struct coverage *c)
+{
+	return c->n;
+}
+
+const struct coverage_row *coverage_row(const struct coverage *c, size_t i)
+{
+	return &c->rows[i].row;
+}
+
+size_t coverage_n_failed(const struct coverage *c)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n; i++)
+		n += strcmp(c->rows[i].row.state, "failed") == 0;
+	return n;
+}
+
+const struct coverage_row *coverage_find(const struct coverage *c, dev_t dev)
+{
+	/* From the end: the last mount on a path is the one in use. */
+	for (size_t i = c->n; i > 0; i--)
+		if (c->rows[i - 1].row.dev == dev)
+			return &c->rows[i - 1].row;
+	return NULL;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Life of the supervisor, for main() */
+#pragma once
+
+struct manager_options {
+	const char *config_root; /* NULL: the usual lookup */
+	const char *runtime_dir;
+	const char *state_dir;
+};
+
+/* Start, serve, stop. Return: the exit code (interface.md: 0 stopped, 1 failed, 78 configuration). */
+int manager_run(const struct manager_options *options);
+
+/* --check-config: read everything, compile the rules, print every error. Return: 0 or 78. */
+int manager_check_config(const char *config_root);

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Loader
+ *
+ * Owns: a generation on its way: read -> compile -> offer to the pair -> commit.
+ * Must not own: the generation in force; the manager's fields change in commit() alone.
+ * Hands off to: pair_load(), and every caller that waits.
+ *
+ * Any error on the way drops the new generation; the old one was never touched.
+ */
+#include "daemon/supervisor/loader.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "custos/cleanup.h"
+#include "custos/shm.h"
+
+#include "daemon/supervisor/compile.h"
+#include "daemon/supervisor/pair.h"
+
+#define OWN_PID_COMPILE 2
+#define WAITERS_MAX 64 /* as many as the admin socket has connections, and ourselves */
+
+struct waiter {
+	manager_reload_fn done;
+	void *userdata;
+};
+
+struct loader {
+	struct manager *m;
+	uid_t uid;
+	gid_t gid;
+	bool busy;
+	struct conf conf;        /* on its way */
+	struct policy *policy;
+	struct ruleset_counts counts;
+	uint64_t generation;     /* number of the one on its way */
+	struct compile *compile;
+	struct waiter now[WAITERS_MAX + 1], next[WAITERS_MAX + 1];
+	size_t n_now, n_next;
+};
+
+static int begin(struct loader *l);
+
+int loader_read(const char *config_root, struct conf *conf, struct policy **ret, struct diag *d)
+{
+	int r, s;
+
+	conf_init(conf);
+	r = conf_load(config_root, conf, d);
+	s = policy_load(config_root, ret, d); /* also when r < 0: report every error */
+	if (r < 0 || s < 0) {
+		conf_deinit(conf);
+		if (s >= 0)
+			policy_freep(ret);
+	}
+	return r < 0 ? r : s;
+}
+
+static void answer_waiters(struct loader *l, const char *error)
+{
+	struct waiter waiters[WAITERS_MAX + 1];
+	size_t n = l->n_now;
+
+	memcpy(waiters, l->now, n * sizeof(*waiters));
+	l->n_now = 0;
+	for (size_t i = 0; i < n; i++)
+		waiters[i].done(waiters[i].userdata, l->m->generation, error);
+}
+
+static void finish(struct loader *l, const char *error)
+{
+	free(l->m->last_reload_error);
+	l->m->last_reload_error = error ? strdup(error) : NULL;
+	policy_freep(&l->policy);
+	conf_deinit(&l->conf);
+	l->busy = false;
+	answer_waiters(l, error);
+	if (l->n_next == 0)
+		return;
+	memcpy(l->now, l->next, l->n_next * sizeof(*l->now));
+	l->n_now = l->n_next;
+	l->n_next = 0;
+	(void)begin(l); /* a failure has been told to the waiters */
+}
+
+static void fail(struct loader *l, const char *what, int r)
+{
+	char text[256];
+
+	(void)snprintf(text, sizeof(text), "%s: %s", what, strerror(-r));
+	finish(l, text);
+}
+
+static unsigned cpus(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return n < 1 ? 1 : (unsigned)n;
+}
+
+static struct settings settings_of(const struct conf *c)
+{
+	return (struct settings){
+		.max_file_size_bytes = c->max_file_size_bytes,
+		.timeout = c->timeout,
+		.n_workers = MIN(c->n_workers ? c->n_workers : cpus(), (unsigned)WORKERS_MAX),
+		.n_readers = MIN(MAX(cpus(), 2U), (unsigned)READERS_MAX),
+	};
+}
+
+static void on_compiled(void *userdata, int image_fd, const struct ruleset_counts *counts,
+                        const char *error)
+{
+	struct loader *l = userdata;
+	struct settings s = settings_of(&l->conf);
+	_cleanup_(freep) char *text = NULL;
+	size_t len;
+	int policy_fd, r;
+
+	l->compile = NULL;
+	if (error) {
+		finish(l, error);
+		return;
+	}
+	l->counts = *counts;
+	r = policy_image(l->policy, &text, &len);
+	policy_fd = r < 0 ? r : shm_from_bytes("custos-policy", text, len);
+	if (policy_fd < 0) {
+		(void)fd_close(image_fd);
+		fail(l, "policy image", policy_fd);
+		return;
+	}
+	r = pair_load(l->m->pair, (uint32_t)l->generation, &s, image_fd, policy_fd);
+	if (r < 0)
+		fail(l, "handing the rules to the scanner", r);
+}
+
+static int begin(struct loader *l)
+{
+	_cleanup_(diag_deinit) struct diag d = DIAG_NULL;
+	int r;
+
+	l->busy = true;
+	r = loader_read(l->m->config_root, &l->conf, &l->policy, &d);
+	if (r < 0) {
+		_cleanup_(freep) char *text = diag_text(&d);
+
+		conf_init(&l->conf);
+		l->policy = NULL;
+		finish(l, text && *text ? text : strerror(-r));
+		return r;
+	}
+	l->generation++;
+	r = compile_start(l->m->event, &l->conf, l->uid, l->gid,
+	                  &l->m->shared->own_pids[OWN_PID_COMPILE], on_compiled, l, &l->compile);
+	if (r < 0)
+		fail(l, "starting custos-compile", r);
+	return r;
+}
+
+int loader_request(struct loader *l, manager_reload_fn done, void *userdata)
+{
+	struct waiter *list = l->busy ? l->next : l->now;
+	size_t *n = l->busy ? &l->n_next : &l->n_now;
+
+	if (*n > WAITERS_MAX)
+		return -EBUSY;
+	list[(*n)++] = (struct waiter){done, userdata};
+	if (!l->busy)
+		(void)begin(l); /* the callback has been told of a failure */
+	return 0;
+}
+
+bool loader_expects(const struct loader *l, uint32_t generation)
+{
+	return l->busy && generation == (uint32_t)l->generation;
+}
+
+static void commit(struct loader *l)
+{
+	struct manager *m = l->m;
+
+	conf_deinit(&m->conf);
+	m->conf = l->conf;
+	conf_init(&l->conf);
+	policy_freep(&m->previous_policy);
+	m->previous_policy = m->policy;
+	m->previous_generation = m->generation;
+	m->policy = ptr_take(&l->policy);
+	m->rules = l->counts;
+	m->generation = l->generation;
+}
+
+void loader_answered(struct loader *l, uint32_t generation, const char *error)
+{
+	if (!loader_expects(l, generation))
+		return;
+	if (!error)
+		commit(l);
+	finish(l, error);
+}
+
+int loader_new(struct manager *m, uid_t uid, gid_t gid, struct loader **ret)
+{
+	struct loader *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return -ENOMEM;
+	l->m = m;
+	l->uid = uid;
+	l->gid = gid;
+	conf_init(&l->conf);
+	*ret = l;
+	return 0;
+}
+
+struct loader *loader_free(struct loader *l)
+{
+	if (!l)
+		return NULL;
+	l->compile = compile_free(l->compile);
+	policy_freep(&l->policy);
+	conf_deinit(&l->conf);
+	free(l);
+	return NULL;
+}

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Manager: the supervisor's parts put together
+ *
+ * Owns: start, readiness, stop, and what happens when a part reports news.
+ * Must not own: file contents, rule text, events (I6: nothing here is waited for by an opener).
+ * Hands off to: loader, pair, coverage, drain, server; each owns its own state.
+ */
+#include "daemon/supervisor/manager.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "custos/cleanup.h"
+#include "custos/clock.h"
+#include "custos/fan.h"
+#include "custos/shm.h"
+
+#include "daemon/shared.h"
+#include "daemon/supervisor/broker.h"
+#include "daemon/supervisor/coverage.h"
+#include "daemon/supervisor/drain.h"
+#include "daemon/supervisor/history.h"
+#include "daemon/supervisor/journal.h"
+#include "daemon/supervisor/lifecycle.h"
+#include "daemon/supervisor/loader.h"
+#include "daemon/supervisor/pair.h"
+#include "daemon/supervisor/requests.h"
+#include "daemon/supervisor/server.h"
+#include "daemon/supervisor/statistics.h"
+
+#define SCANNER_USER "custos-scan"
+#define NOBODY_UID   65534 /* where the package's user is missing: doctor says so */
+
+#define EXIT_CONFIGURATION 78 /* EX_CONFIG of sysexits.h, as interface.md promises */
+
+static void update_coverage(struct manager *m)
+{
+	_cleanup_(diag_deinit) struct diag d = DIAG_NULL;
+	int r = coverage_update(m->coverage, &m->conf, m->policy, m->shared, &d);
+
+	free(m->mark_error);
+	m->mark_error = d.n_total ? diag_text(&d) : NULL;
+	if (r < 0 && !m->mark_error)
+		m->mark_error = strdup(strerror(-r));
+	if (m->mark_error)
+		journal_event(m->journal, JOURNAL_MARK_FAILED, LOG_ERR, "%s", m->mark_error);
+}
+
+static int on_mounts(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	(void)source;
+	(void)fd;
+	(void)revents;
+	update_coverage(userdata);
+	return 0;
+}
+
+static void fail_start(struct manager *m, const char *error, int exit_code)
+{
+	(void)fprintf(stderr, "%s\n", error);
+	journal_event(m->journal, JOURNAL_RELOAD_FAILED, LOG_CRIT, "cannot start: %s", error);
+	m->exit_code = exit_code;
+	(void)sd_event_exit(m->event, 0);
+}
+
+/* First generation: set the marks, open the door, say so. */
+static void become_ready(struct manager *m)
+{
+	_cleanup_(freep) char *path = NULL;
+	int r;
+
+	update_coverage(m);
+	if (m->mark_error) {
+		fail_start(m, m->mark_error, EXIT_CONFIGURATION);
+		return;
+	}
+	r = sd_event_add_io(m->event, &m->mount_io, coverage_poll_fd(m->coverage), EPOLLPRI,
+	                    on_mounts, m);
+	if (r >= 0 && asprintf(&path, "%s/io.custos.Manager", m->runtime_dir) < 0)
+		r = -ENOMEM;
+	if (r >= 0)
+		r = server_new(m, path, &m->server);
+	if (r < 0) {
+		char text[512];
+
+		(void)snprintf(text, sizeof(text), "admin socket %s: %s", path ?: "",
+		               strerror(-r));
+		fail_start(m, text, 1);
+		return;
+	}
+	m->ready_sent = true;
+	(void)sd_notifyf(0, "READY=1\nSTATUS=%s", manager_state_name(manager_state(m)));
+	journal_event(m->journal, JOURNAL_STARTED, LOG_INFO,
+	              "custosd %s is %s: %llu YARA rules, %llu hashes", CUSTOS_VERSION,
+	              manager_state_name(manager_state(m)),
+	              (unsigned long long)m->rules.n_yara,
+	              (unsigned long long)m->rules.n_hashes);
+}
+
+static void on_first_load(void *userdata, uint64_t generation, const char *error)
+{
+	struct manager *m = userdata;
+
+	(void)generation;
+	if (error) {
+		fail_start(m, error, EXIT_CONFIGURATION);
+		return;
+	}
+	m->mode = m->conf.mode;
+	atomic_store(&m->shared->mode, m->mode);
+	become_ready(m);
+}
+
+/* Every later load, whoever asked for it. */
+static void after_load(struct manager *m, const char *error)
+{
+	if (!m->ready_sent)
+		return;
+	if (error) {
+		journal_event(m->journal, JOURNAL_RELOAD_FAILED, LOG_ERR,
+		              "reload failed, the previous generation stays in force: %s", error);
+		return;
+	}
+	if (m->mode_until == 0 && !m->mode_reason) {
+		m->mode = m->conf.mode;
+		atomic_store(&m->shared->mode, m->mode);
+	}
+	server_resolve_groups(m->server);
+	update_coverage(m);
+	journal_event(m->journal, JOURNAL_RELOADED, LOG_INFO, "generation %llu is in force",
+	              (unsigned long long)m->generation);
+}
+
+static void on_loaded(struct manager *m, uint32_t generation, const char *error)
+{
+	bool ours = loader_expects(m->loader, generation);
+
+	if (m->pair_lost && !error) {
+		m->pair_lost = false;
+		journal_event(m->journal, JOURNAL_RESTORED, LOG_NOTICE,
+		              "a new scanner pair answers");
+	}
+	requests_pair_changed(m->requests);
+	loader_answered(m->loader, generation, error);
+	if (ours)
+		after_load(m, error);
+}
+
+static void on_pair_lost(struct manager *m)
+{
+	if (!m->ready_sent && !m->generation) {
+		fail_start(m, "custos-scanner ended before it was ready; see its message above", 1);
+		return;
+	}
+	m->pair_lost = true;
+	journal_event(m->journal, JOURNAL_DEGRADED, LOG_ERR,
+	              "the keeper is gone; opens wait until a new pair answers");
+}
+
+static void on_scanner_died(struct manager *m, const struct message *msg)
+{
+	journal_event(m->journal, JOURNAL_SCANNER_RESTARTED, LOG_ERR,
+	              "scanner %d %s %d; %u files are judged again%s", msg->pid,
+	              msg->hung ? "hung and was ended by signal" :
+	              WIFSIGNALED(msg->status) ? "was ended by signal" : "exited with status",
+	              WIFSIGNALED(msg->status) ? WTERMSIG(msg->status) :
+	                                         WEXITSTATUS(msg->status),
+	              msg->n_orphaned,
+	              msg->culprit ? "; its file will not be tried again under these rules" : "");
+}
+
+static void on_stopped(struct manager *m)
+{
+	drain_run(m->drain);
+	(void)sd_event_exit(m->event, 0);
+}
+
+static const struct pair_listener pair_listener = {
+	.loaded = on_loaded,
+	.lost = on_pair_lost,
+	.stopped = on_stopped,
+	.scanner_died = on_scanner_died,
+};
+
+void manager_stop(struct manager *m)
+{
+	if (m->stopping)
+		return;
+	m->stopping = true;
+	(void)sd_notify(0, "STOPPING=1");
+	journal_event(m->journal, JOURNAL_STOPPING, LOG_INFO, "stopping");
+	/* Marks first: from here on opens pass, and the queue that is left can empty. */
+	coverage_drop(m->coverage);
+	pair_stop(m->pair);
+}
+
+static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo *si,
+                          void *userdata)
+{
+	(void)source;
+	(void)si;
+	manager_stop(userdata);
+	return 0;
+}
+
+static void on_hup_done(void *userdata, uint64_t generation, const char *error)
+{
+	(void)userdata;
+	(void)generation;
+	(void)error; /* after_load() has logged it */
+}
+
+static int on_hup(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
+{
+	(void)source;
+	(void)si;
+	(void)manager_reload(userdata, on_hup_done, NULL); /* -EBUSY: many are waiting already */
+	return 0;
+}
+
+static int init_loop(struct manager *m)
+{
+	static const int signals[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP};
+	sigset_t set;
+	int r;
+
+	(void)sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+		(void)sigaddset(&set, signals[i]);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+		return -errno;
+	(void)signal(SIGPIPE, SIG_IGN);
+	r = sd_event_default(&m->event);
+	if (r >= 0)
+		r = sd_event_add_signal(m->event, NULL, SIGTERM, on_stop_signal, m);
+	if (r >= 0)
+		r = sd_event_add_signal(m->event, NULL, SIGINT, on_stop_signal, m);
+	if (r >= 0)
+		r = sd_event_add_signal(m->event, NULL, SIGHUP, on_hup, m);
+	if (r >= 0)
+		r = sd_event_set_watchdog(m->event, true);
+	return r < 0 ? r : 0;
+}
+
+static int init_shared(struct manager *m)
+{
+	m->shared_fd = shm_new("custos-shared", sizeof(*m->shared), (void **)&m->shared);
+	if (m->shared_fd < 0)
+		return m->shared_fd;
+	m->shared->layout = SHARED_LAYOUT;
+	slots_init(shared_slots(m->shared), N_SLOTS);
+	ring_init(shared_detections(m->shared), DETECTION_CELLS, sizeof(struct record));
+	ring_init(shared_routine(m->shared), ROUTINE_CELLS, sizeof(struct record));
+	atomic_store(&m->shared->own_pids[0], (uint32_t)getpid());
+	m->facts_kick = eventfd(0, EFD_CLOEXEC);
+	m->audit_kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return m->facts_kick < 0 || m->audit_kick < 0 ? -errno : 0;
+}
+
+static int init_parts(struct manager *m)
+{
+	const struct passwd *user = getpwnam(SCANNER_USER);
+	const uid_t uid = user ? user->pw_uid : NOBODY_UID;
+	const gid_t gid = user ? user->pw_gid : NOBODY_UID;
+	struct pair_fds fds;
+	int r = init_shared(m);
+
+	if (r == 0)
+		r = history_new(&m->history);
+	if (r == 0)
+		r = statistics_new(&m->statistics);
+	if (r == 0)
+		r = journal_new(isatty(STDERR_FILENO) == 1, &m->journal);
+	if (r == 0)
+		r = broker_new(m->shared, m->facts_kick, &m->broker);
+	if (r == 0)
+		r = drain_new(m, &m->drain);
+	if (r == 0)
+		r = requests_new(m, &m->requests);
+	if (r == 0)
+		r = loader_new(m, uid, gid, &m->loader);
+	fds = (struct pair_fds){m->group, m->shared_fd, m->facts_kick, m->audit_kick};
+	if (r == 0)
+		r = pair_new(m, &fds, uid, gid, &pair_listener, &m->pair);
+	return r;
+}
+
+/* The namespace is left before the first thread starts: unshare(2) is per thread. */
+static int start(struct manager *m)
+{
+	int r;
+
+	m->group = fan_group_new(NULL);
+	if (m->group < 0)
+		return m->group;
+	r = coverage_new(m->group, &m->coverage);
+	if (r == 0)
+		r = init_loop(m);
+	if (r == 0)
+		r = init_parts(m);
+	if (r == 0)
+		r = pair_start(m->pair);
+	if (r == 0)
+		r = manager_reload(m, on_first_load, m);
+	return r;
+}
+
+static void deinit(struct manager *m)
+{
+	m->server = server_free(m->server);
+	m->requests = requests_free(m->requests);
+	m->loader = loader_free(m->loader);
+	m->pair = pair_free(m->pair);
+	m->drain = drain_free(m->drain);
+	m->broker = broker_free(m->broker);
+	m->coverage = coverage_free(m->coverage);
+	m->journal = journal_free(m->journal);
+	m->statistics = statistics_free(m->statistics);
+	m->history = history_free(m->history);
+	m->mode_timer = sd_event_source_disable_unref(m->mode_timer);
+	m->mount_io = sd_event_source_disable_unref(m->mount_io);
+	(void)sd_event_unref(m->event);
+	policy_freep(&m->policy);
+	policy_freep(&m->previous_policy);
+	conf_deinit(&m->conf);
+	free(m->last_reload_error);
+	free(m->mark_error);
+	free(m->mode_reason);
+	(void)fd_close(m->group);
+	(void)fd_close(m->shared_fd);
+	(void)fd_close(m->facts_kick);
+	(void)fd_close(m->audit_kick);
+}
+
+int manager_run(const struct manager_options *options)
+{
+	struct manager m = {
+		.config_root = options->config_root,
+		.runtime_dir = options->runtime_dir,
+		.state_dir = options->state_dir,
+		.started = clock_now(),
+		.group = -1,
+		.shared_fd = -1,
+		.facts_kick = -1,
+		.audit_kick = -1,
+	};
+	int r;
+
+	conf_init(&m.conf);
+	r = start(&m);
+	if (r == 0)
+		r = sd_event_loop(m.event);
+	if (r < 0) {
+		(void)fprintf(stderr, "custosd: cannot start: %s\n", strerror(-r));
+		m.exit_code = 1;
+	}
+	deinit(&m);
+	return m.exit_code;
+}

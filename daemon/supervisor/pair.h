@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pair: the keeper process and, through it, the scanners */
+#pragma once
+
+#include "daemon/shared.h"
+#include "daemon/supervisor/manager.h"
+
+struct pair;
+
+/* Descriptors the pair works with; the supervisor keeps its own copies for the next pair. */
+struct pair_fds {
+	int group, shared, facts_kick, audit_kick;
+};
+
+struct pair_listener {
+	/* A generation answers from now on (@error NULL), or could not be loaded. */
+	void (*loaded)(struct manager *m, uint32_t generation, const char *error);
+	/* The keeper is gone; a new one is being started. Openers wait meanwhile. */
+	void (*lost)(struct manager *m);
+	/* An ordered stop has finished: everything queued has been answered. */
+	void (*stopped)(struct manager *m);
+	/* A scanner died or hung; the keeper has started another. */
+	void (*scanner_died)(struct manager *m, const struct message *msg);
+};
+
+int pair_new(struct manager *m, const struct pair_fds *fds, uid_t uid, gid_t gid,
+             const struct pair_listener *listener, struct pair **ret);
+struct pair *pair_free(struct pair *p); /* kills what still runs */
+
+/* Start the keeper. Return: 0 or a negative errno. */
+int pair_start(struct pair *p);
+
+/**
+ * pair_load() - hand over a generation
+ * @rules_fd, @policy_fd: sealed memory, consumed; kept for a pair started later
+ */
+int pair_load(struct pair *p, uint32_t generation, const struct settings *s, int rules_fd,
+              int policy_fd);
+
+/* Answer what is queued, then end. Marks must be gone, else the queue never empties. */
+void pair_stop(struct pair *p);
+
+pid_t pair_keeper(const struct pair *p);
+pid_t pair_scanner(const struct pair *p);
+unsigned pair_restarts(const struct pair *p); /* scanners that died or hung */
+bool pair_ready(const struct pair *p);        /* a generation is loaded and answered for */
+
+/* Our end of the socket that scan requests and their results go through; changes with the pair. */
+int pair_requests_fd(const struct pair *p);

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests: files that custosctl wants judged, on their way to the scanner and back */
+#pragma once
+
+#include "daemon/supervisor/manager.h"
+
+/* At the scanner at once: they share slots and workers with opens, which come first. */
+#define REQUESTS_SENT_MAX 64
+/* Waiting here for all clients together; more is -EBUSY. */
+#define REQUESTS_MAX 4096
+
+struct requests;
+
+int requests_new(struct manager *m, struct requests **ret);
+struct requests *requests_free(struct requests *q); /* no callback comes any more */
+
+/* See manager_scan(). */
+int requests_add(struct requests *q, int fd, manager_scan_fn done, void *userdata);
+void requests_cancel(struct requests *q, void *userdata);
+
+/* The pair has been replaced: what it had been sent and not answered is sent again. */
+void requests_pair_changed(struct requests *q);
