@@ -22,8 +22,9 @@
 #include "custos/cleanup.h"
 #include "measure.h"
 
-#define START_LIMIT_MSEC 30000 /* a debug build with sanitizers is slow to load rules  \
-	                        */
+#define START_LIMIT_MSEC                                                               \
+	30000 /* a debug build with sanitizers is slow to load rules                   \
+	       */
 #define STOP_LIMIT_MSEC 10000
 #define STEP_MSEC       20
 #define BAIT_EICAR      "bait-eicar"
