@@ -43,7 +43,7 @@ static int in_child(void (*fn)(void))
 	ck_assert_int_ge(pid, 0);
 	if (pid == 0) {
 		fn();
-		_exit(0);
+		(void)syscall(SYS_exit_group, 0); /* a sanitizer's _exit() does more */
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
