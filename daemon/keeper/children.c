@@ -148,8 +148,8 @@ static void note_culprit(struct keeper *k, const struct child *c, struct slot *s
 		.dev = st.st_dev,
 		.ino = st.st_ino,
 		.size_bytes = (uint64_t)st.st_size,
-		.mtime_nsec = st.st_mtim.tv_sec * (int64_t)NSEC_PER_SEC + st.st_mtim.tv_nsec,
-		.ctime_nsec = st.st_ctim.tv_sec * (int64_t)NSEC_PER_SEC + st.st_ctim.tv_nsec,
+		.mtime_nsec = timespec_nsec(&st.st_mtim),
+		.ctime_nsec = timespec_nsec(&st.st_ctim),
 		.generation = c->generation,
 	};
 }

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "custos/clock.h"
+
 #define FAULT_STACK_BYTES (32 * 1024)
 
 static _Thread_local uint32_t working_on; /* slot index + 1; 0: nothing */
@@ -69,9 +71,11 @@ bool crash_is_culprit(struct scanner *sc, const struct job *job)
 	const struct culprit *row = sc->cfg.shared->culprits;
 
 	for (unsigned i = 0; i < CULPRITS_MAX; i++)
-		if (row[i].generation == sc->cfg.generation && row[i].dev == job->dev &&
-		    row[i].ino == job->ino && row[i].size_bytes == job->size_bytes &&
-		    row[i].mtime_nsec == job->mtime_nsec && row[i].ctime_nsec == job->ctime_nsec)
+		if (row[i].generation == sc->cfg.generation && row[i].dev == job->st.st_dev &&
+		    row[i].ino == job->st.st_ino &&
+		    row[i].size_bytes == (uint64_t)job->st.st_size &&
+		    row[i].mtime_nsec == timespec_nsec(&job->st.st_mtim) &&
+		    row[i].ctime_nsec == timespec_nsec(&job->st.st_ctim))
 			return true;
 	return false;
 }

@@ -25,6 +25,8 @@
 #include "custos/clock.h"
 #include "custos/fan.h"
 
+#define LOOK_EVERY 16
+
 bool reader_decode(struct slot *slot)
 {
 	struct fan_event ev;
@@ -68,7 +70,7 @@ static void judge_or_queue(struct reader *rd, struct job *job)
 {
 	struct scanner *sc = rd->worker.sc;
 
-	if (job->size_bytes > INLINE_BYTES || !may_judge(sc)) {
+	if (job->st.st_size > INLINE_BYTES || !may_judge(sc)) {
 		scanner_queue(sc, job);
 		return;
 	}
@@ -146,21 +148,35 @@ static void bind_to_cpu(int cpu)
 	(void)sched_setaffinity(0, sizeof(set), &set); /* only slower without */
 }
 
+/* After an answer the opener runs next, often on this CPU, so the reader goes to sleep with as few
+ * calls as it can: it asks for more without waiting only while there was more the last time, and now
+ * and then to find out. Return: there was more. */
+static bool read_more(struct reader *rd, bool more)
+{
+	return (more || ++rd->n_waits % LOOK_EVERY == 0) && read_one(rd);
+}
+
 void *reader_main(void *arg)
 {
 	struct reader *rd = arg;
 	struct scanner *sc = rd->worker.sc;
 	struct epoll_event ev;
+	bool more = false;
 
 	bind_to_cpu(rd->cpu);
 	crash_watch_thread();
 	scanner_await_start(sc);
 	while (!atomic_load_explicit(&sc->stop_reading, memory_order_relaxed)) {
-		if (read_one(rd))
+		if (atomic_load_explicit(&sc->finish, memory_order_relaxed)) {
+			if (!read_one(rd))
+				break;
 			continue;
-		if (atomic_load_explicit(&sc->finish, memory_order_relaxed))
-			break;
-		(void)epoll_wait(rd->epoll_fd, &ev, 1, -1); /* EINTR: look again */
+		}
+		if (!more) {
+			(void)epoll_wait(rd->epoll_fd, &ev, 1, -1); /* EINTR: look again */
+			(void)read_one(rd);
+		}
+		more = read_more(rd, more);
 	}
 	atomic_fetch_sub(&sc->n_reading, 1);
 	waitpoint_wake(&sc->slots->freed, INT32_MAX);

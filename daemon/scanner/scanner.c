@@ -218,19 +218,10 @@ void scanner_run(const struct scanner_config *cfg)
 
 static void fill_job(struct job *job, struct slot *slot)
 {
-	struct stat st;
-
-	*job = (struct job){.slot = slot};
-	if (fstat(slot->fd, &st) < 0) {
-		job->stat_error = -errno;
-		return;
-	}
-	job->dev = st.st_dev;
-	job->ino = st.st_ino;
-	job->size_bytes = (uint64_t)st.st_size;
-	job->mtime_nsec = st.st_mtim.tv_sec * (int64_t)NSEC_PER_SEC + st.st_mtim.tv_nsec;
-	job->ctime_nsec = st.st_ctim.tv_sec * (int64_t)NSEC_PER_SEC + st.st_ctim.tv_nsec;
-	job->owner = st.st_uid;
+	job->slot = slot;
+	job->stat_error = fstat(slot->fd, &job->st) < 0 ? -errno : 0;
+	if (job->stat_error)
+		memset(&job->st, 0, sizeof(job->st));
 }
 
 struct job *scanner_job(struct scanner *sc, struct slot *slot)
@@ -248,7 +239,7 @@ void scanner_queue(struct scanner *sc, struct job *job)
 	if (job->slot->kind == SLOT_REQUEST)
 		lane = LANE_REQUEST;
 	else
-		lane = job->size_bytes >= LARGE_BYTES ? LANE_LARGE : LANE_SMALL;
+		lane = job->st.st_size >= LARGE_BYTES ? LANE_LARGE : LANE_SMALL;
 	lane_push(&sc->lanes[lane], &job->node);
 	waitpoint_wake(&sc->work, 1);
 }

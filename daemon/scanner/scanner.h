@@ -42,10 +42,8 @@ struct scanner_config {
 struct job {
 	struct cds_wfcq_node node;
 	struct slot *slot;
-	uint64_t dev, ino, size_bytes;
-	int64_t mtime_nsec, ctime_nsec;
-	uid_t owner;
-	int stat_error; /* 0 or negative errno of fstat(2) */
+	struct stat st;
+	int stat_error; /* 0 or negative errno of fstat(2); then st is zero */
 };
 
 struct scanner {
@@ -82,6 +80,7 @@ struct reader {
 	struct worker worker;        /* it judges small files itself: see reader.c */
 	int epoll_fd;
 	int cpu;                     /* bound to it; -1: not bound */
+	unsigned n_waits;
 	uint32_t hint;               /* where this reader looks for free slots */
 };
 

@@ -48,11 +48,11 @@ static void learn_path(struct inquiry *q)
 
 static void learn_mount(struct inquiry *q)
 {
-	unsigned n = facts_of_mount(q->w->sc, q->job->dev, q->mounts, MOUNTS_PER_FILE);
+	unsigned n = facts_of_mount(q->w->sc, q->job->st.st_dev, q->mounts, MOUNTS_PER_FILE);
 
 	for (unsigned i = 0; i < n; i++)
 		q->mount_points[i] = q->mounts[i].mount_point;
-	q->query.dev = q->job->dev;
+	q->query.dev = q->job->st.st_dev;
 	q->query.fs_type = n ? q->mounts[0].fs_type : "";
 	q->query.mount_points = q->mount_points;
 	q->query.n_mount_points = n;
@@ -93,8 +93,8 @@ static void find_line(struct inquiry *q)
 	unsigned missing;
 
 	q->query.event = event_of(q->job->slot);
-	q->query.size_bytes = q->job->size_bytes;
-	q->query.owner = q->job->owner;
+	q->query.size_bytes = (uint64_t)q->job->st.st_size;
+	q->query.owner = q->job->st.st_uid;
 	/* At most three rounds: each learns a kind of fact for good. */
 	while ((missing = policy_match(policy, &q->query, now_sec, &q->line))) {
 		if (missing & POLICY_FACT_PATH)
@@ -118,6 +118,7 @@ static void scan(struct inquiry *q)
 	const struct policy_line *line = q->line;
 	struct engine_input in = {
 		.fd = slot->fd,
+		.st = &q->job->st,
 		.max_size_bytes = sc->cfg.settings.max_file_size_bytes,
 		.deadline = SLOT_NO_DEADLINE,
 	};
@@ -183,7 +184,7 @@ static void put_finding(struct record *r, const struct inquiry *q)
 
 	r->verdict = f->verdict;
 	r->reason = f->reason;
-	r->size_bytes = q->job->size_bytes;
+	r->size_bytes = (uint64_t)q->job->st.st_size;
 	if (f->partial)
 		r->flags |= RECORD_PARTIAL;
 	if (f->has_sha256) {
@@ -201,9 +202,9 @@ static void make_record(struct inquiry *q, const struct decision *d, nsec_t spen
 	memset(r, 0, offsetof(struct record, path));
 	r->wall_usec = slot->wall_usec;
 	r->spent_nsec = spent;
-	r->dev = q->job->dev;
-	r->ino = q->job->ino;
-	r->mtime_nsec = q->job->mtime_nsec;
+	r->dev = q->job->st.st_dev;
+	r->ino = q->job->st.st_ino;
+	r->mtime_nsec = timespec_nsec(&q->job->st.st_mtim);
 	r->pid = (uint32_t)slot->pid;
 	r->event = q->query.event;
 	r->action = d->action;

@@ -2,6 +2,7 @@
 /* Engine: read a file's bytes once, hash them, look the digests up, run the rules */
 #pragma once
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "custos/ruleset.h"
@@ -14,6 +15,7 @@ struct engine_input {
 	int fd;                   /* regular file, read with pread() only; borrowed */
 	const char *path;         /* for the external variables filename, filepath, extension; NULL = "" */
 	uint64_t max_size_bytes;  /* more than this: VERDICT_ERROR, REASON_TOO_LARGE */
+	const struct stat *st;    /* of @fd, if the caller has it; NULL: asked for here */
 	nsec_t deadline;          /* absolute, CLOCK_MONOTONIC; the scan gives up near it */
 };
 
