@@ -74,7 +74,8 @@ static void set_interest(struct connection *c)
 		connection_close(c);
 		return;
 	}
-	if (!c->busy && !c->eof)
+	/* Who does not read answers may not ask more: the queue is for one call's replies. */
+	if (!c->busy && !c->eof && call_has_room(c))
 		events |= EPOLLIN;
 	if (!output_is_empty(c))
 		events |= EPOLLOUT;
@@ -288,6 +289,8 @@ int connection_new(struct varlink_server *s, int fd, const struct peer *peer)
 	if (r >= 0)
 		r = sd_event_add_time_relative(s->m->event, &c->idle, CLOCK_MONOTONIC,
 		                               CONNECTION_IDLE_USEC, 0, on_idle, c);
+	if (r >= 0)
+		r = sd_event_source_set_priority(c->io, SERVER_PRIORITY);
 	if (r < 0)
 		connection_close(c);
 	return r < 0 ? r : 0;

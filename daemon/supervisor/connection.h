@@ -22,6 +22,9 @@
 #define CONNECTION_INPUT_TOTAL_MAX  (8U * 1024 * 1024)
 #define CONNECTION_INPUT_TOTAL_ROOT (2U * 1024 * 1024)
 
+/* Clients come after whatever keeps the scanner going. */
+#define SERVER_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 10)
+
 struct connection;
 
 /* What a method that does not answer at once keeps. */

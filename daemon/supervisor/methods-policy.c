@@ -49,10 +49,15 @@ void method_policy(struct connection *c, json_t *parameters)
 	const struct policy *p = c->server->m->policy;
 	int64_t now_sec = (int64_t)(clock_wall_usec() / USEC_PER_SEC);
 	int64_t from = param_int(parameters, "from", 0);
-	size_t n = policy_n_lines(p), bytes = 0, i;
+	size_t n, bytes = 0, i;
 	char digest[65];
 	json_t *lines, *o;
 
+	if (!p) {
+		call_failed(c, -EAGAIN, "no policy is in force yet");
+		return;
+	}
+	n = policy_n_lines(p);
 	if (from < 0 || (size_t)from > n) {
 		call_invalid(c, "from");
 		return;

@@ -182,6 +182,12 @@ static int add_sources(struct varlink_server *s)
 	r = sd_event_add_defer(e, &s->reap, on_reap, s);
 	if (r < 0)
 		return r;
+	r = sd_event_source_set_priority(s->listen, SERVER_PRIORITY);
+	if (r < 0)
+		return r;
+	r = sd_event_source_set_priority(s->news, SERVER_PRIORITY);
+	if (r < 0)
+		return r;
 	r = sd_event_source_set_enabled(s->resume, SD_EVENT_OFF);
 	if (r < 0)
 		return r;

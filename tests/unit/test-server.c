@@ -47,6 +47,7 @@ static void setup(void)
 	ck_assert_int_ge(sd_event_new(&m.event), 0);
 	ck_assert_int_eq(history_new(&m.history), 0);
 	ck_assert_int_eq(statistics_new(&m.statistics), 0);
+	m.policy = (struct policy *)&m; /* the doubles do not look */
 	m.started = clock_now();
 	ck_assert_int_eq(server_new(&m, socket_path, &m.server), 0);
 	/* As an ordinary user too, the test may look and operate. */
@@ -126,8 +127,9 @@ static json_t *reply(int fd)
 	size_t n = 0;
 	json_t *root;
 
-	while (n <= VARLINK_MESSAGE_MAX) {
-		ssize_t got = recv(fd, buf + n, 1, 0);
+	for (;;) {
+		ssize_t got = recv(fd, buf + n, VARLINK_MESSAGE_MAX + 1 - n, MSG_PEEK);
+		char *end;
 
 		if (got < 0 && n > 0) {
 			turn();
@@ -135,7 +137,10 @@ static json_t *reply(int fd)
 		}
 		if (got <= 0)
 			return NULL;
-		if (buf[n++] == '\0')
+		end = memchr(buf + n, '\0', (size_t)got);
+		got = recv(fd, buf + n, end ? (size_t)(end - buf) + 1 - n : (size_t)got, 0);
+		n += (size_t)got;
+		if (end)
 			break;
 	}
 	ck_assert_int_eq(varlink_parse_reply(buf, n - 1, &r), 0);
@@ -417,6 +422,36 @@ START_TEST(connection_idle_is_closed_even_when_bytes_trickle)
 	close(quiet);
 	close(trickling);
 	close(subscriber);
+	teardown();
+}
+END_TEST
+
+/* Calls without reading the answers: the client stops, the daemon does not grow. */
+START_TEST(output_unread_stops_reading_calls)
+{
+	static const char text[] = CALL("Policy");
+	size_t n_sent = 0, n_read = 0;
+	struct connection *c;
+	json_t *r;
+	int fd;
+
+	setup();
+	fd = client();
+	c = LIST_FIRST(&m.server->open);
+	while (send(fd, text, sizeof(text), MSG_NOSIGNAL) == (ssize_t)sizeof(text)) {
+		n_sent++;
+		turn();
+		ck_assert_uint_le(c->out_size, 2 * VARLINK_MESSAGE_MAX);
+	}
+	ck_assert_uint_gt(n_sent, 100);
+	while (n_read < n_sent) {
+		turn();
+		r = reply(fd);
+		ck_assert_ptr_nonnull(r); /* none is lost */
+		json_decref(r);
+		n_read++;
+	}
+	close(fd);
 	teardown();
 }
 END_TEST
@@ -747,6 +782,20 @@ START_TEST(policy_is_sent_in_parts)
 }
 END_TEST
 
+START_TEST(policy_none_yet_is_an_error)
+{
+	int fd;
+
+	setup();
+	m.policy = NULL;
+	fd = client();
+	call(fd, CALL("Policy"));
+	expect_error(fd, "io.custos.Manager.Failed");
+	close(fd);
+	teardown();
+}
+END_TEST
+
 START_TEST(explain_open_file_is_explained)
 {
 	static const char text[] = CALL_WITH("Explain", "{\"fd\":0,\"path\":\"/a\",\"uid\":33}");
@@ -933,11 +982,12 @@ UNIT_MAIN("server", status_call_gives_the_contract, calls_wrong_ones_get_their_e
           read_split_and_pipelined_answers_in_order, read_malformed_or_too_long_closes,
           read_many_partial_messages_stay_in_budget, permission_by_class_and_peer,
           server_add_limits_per_uid_and_reserve_for_root,
-          connection_idle_is_closed_even_when_bytes_trickle, events_past_then_mark_then_live,
+          connection_idle_is_closed_even_when_bytes_trickle, output_unread_stops_reading_calls,
+          events_past_then_mark_then_live,
           events_slow_subscriber_is_told_dropped, scan_files_are_answered_by_index,
           scan_busy_scanner_is_asked_again, scan_client_gone_cancels_and_leaks_nothing,
           fds_too_many_or_unwanted_are_closed, reload_answers_when_done_or_why_not,
           call_oneway_is_done_and_not_answered, set_mode_monitor_needs_a_reason,
-          policy_is_sent_in_parts, explain_open_file_is_explained,
+          policy_is_sent_in_parts, policy_none_yet_is_an_error, explain_open_file_is_explained,
           get_interface_description_serves_the_text,
           server_new_replaces_stale_socket_and_respects_live_one)
