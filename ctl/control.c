@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * custosctl reload, mode, explain
+ *
+ * Owns: their options and texts.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client.h"
+#include "custos/cleanup.h"
+#include "output.h"
+
+/* Rules may take minutes to compile, on a slow machine, when there are many. */
+#define RELOAD_TIMEOUT_MSEC (600 * 1000)
+
+int verb_reload(struct ctl *ctl, int argc, char **argv)
+{
+	static const struct option options[] = {{0}};
+	json_t *reply = NULL;
+	int r;
+
+	if (getopt_long(argc, argv, "", options, NULL) >= 0 || !ctl_args_ok(argv[0], argc, 0, 0))
+		return CTL_ERROR;
+	r = client_call(ctl, "Reload", NULL, RELOAD_TIMEOUT_MSEC, &reply);
+	if (r != CTL_OK)
+		return r;
+	if (ctl->json != CTL_JSON_OFF)
+		out_json(ctl, reply);
+	else
+		printf("generation %" PRId64 " is in force\n", out_int(reply, "generation"));
+	json_decref(reply);
+	return CTL_OK;
+}
+
+/* "90", "90s", "15min", "1h", "2d" as seconds. */
+static bool parse_duration(const char *text, int64_t *ret_sec)
+{
+	static const struct {
+		const char *unit;
+		int64_t sec;
+	} units[] = {{"", 1},    {"s", 1},     {"m", 60},       {"min", 60},
+	             {"h", 3600}, {"d", 86400}, {"w", 7 * 86400}};
+	long long v;
+	char *end;
+
+	errno = 0;
+	v = strtoll(text, &end, 10);
+	if (errno || end == text || v <= 0 || v > 1000000)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+		if (strcmp(end, units[i].unit) == 0) {
+			*ret_sec = v * units[i].sec;
+			return true;
+		}
+	}
+	return false;
+}
+
+int verb_mode(struct ctl *ctl, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"for", required_argument, NULL, 'f'}, {"reason", required_argument, NULL, 'r'}, {0}};
+	const char *reason = NULL;
+	int64_t ttl = 0;
+	json_t *p, *reply = NULL;
+	int o, r;
+
+	while ((o = getopt_long(argc, argv, "", options, NULL)) >= 0) {
+		if (o == '?')
+			return CTL_ERROR;
+		if (o == 'r')
+			reason = optarg;
+		if (o == 'f' && !parse_duration(optarg, &ttl))
+			return ctl_error("--for: '%s' is not a time such as 90s, 15min, 1h, 2d", optarg);
+	}
+	if (!ctl_args_ok(argv[0], argc, 1, 1))
+		return CTL_ERROR;
+	if (strcmp(argv[optind], "monitor") == 0) {
+		if (!reason)
+			return ctl_error("'mode monitor' lowers protection: say why with --reason TEXT");
+	} else if (strcmp(argv[optind], "enforce") != 0) {
+		return ctl_error("the mode is enforce or monitor, not '%s'", argv[optind]);
+	}
+	p = json_pack("{s:s, s:I, s:s*}", "mode", argv[optind], "ttlSec", (json_int_t)ttl, "reason",
+	              reason);
+	if (!p)
+		return ctl_error("the reason must be UTF-8 text");
+	r = client_call(ctl, "SetMode", p, CLIENT_TIMEOUT_MSEC, &reply);
+	if (r == CTL_OK && ctl->json != CTL_JSON_OFF)
+		out_json(ctl, reply);
+	json_decref(reply);
+	return r;
+}
+
+static bool parse_user(const char *text, int64_t *ret)
+{
+	const struct passwd *pw;
+
+	if (*text >= '0' && *text <= '9')
+		return ctl_parse_int("--uid", text, 0, UINT32_MAX - 1, ret);
+	pw = getpwnam(text);
+	if (!pw) {
+		(void)ctl_error("--uid: there is no user '%s'", text);
+		return false;
+	}
+	*ret = pw->pw_uid;
+	return true;
+}
+
+static void print_explanation(json_t *e)
+{
+	_cleanup_(freep) char *mark = out_text(e, "mark");
+	_cleanup_(freep) char *mount = out_text(e, "mountPoint");
+	_cleanup_(freep) char *line = out_text(e, "policyLine");
+	_cleanup_(freep) char *action = out_text(e, "action");
+	_cleanup_(freep) char *verdict = out_text(e, "verdict");
+	char age[OUT_USEC_BYTES];
+
+	printf("covered  %s (%s%s%s)\n", json_is_true(json_object_get(e, "covered")) ? "yes" : "no",
+	       mark, *mount ? " at " : "", mount);
+	printf("action   %s%s%s\n", action, *line ? ", by " : "", line);
+	if (json_is_true(json_object_get(e, "cached")))
+		printf("verdict  %s, %s ago\n", verdict, out_usec(out_int(e, "ageUsec"), age));
+	else
+		printf("verdict  none yet\n");
+}
+
+int verb_explain(struct ctl *ctl, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"exe", required_argument, NULL, 'e'}, {"uid", required_argument, NULL, 'u'}, {0}};
+	_cleanup_(freep) char *path = NULL;
+	_cleanup_(fd_closep) int fd = -1;
+	const char *exe = NULL;
+	json_t *p, *reply = NULL;
+	int64_t uid = 0;
+	int o, r;
+
+	while ((o = getopt_long(argc, argv, "", options, NULL)) >= 0) {
+		if (o == '?' || (o == 'u' && !parse_user(optarg, &uid)))
+			return CTL_ERROR;
+		if (o == 'e')
+			exe = optarg;
+	}
+	if (!ctl_args_ok(argv[0], argc, 1, 1))
+		return CTL_ERROR;
+	path = ctl_realpath(argv[optind]);
+	if (!path)
+		return CTL_ERROR;
+	fd = open(path, O_PATH | O_CLOEXEC | O_NOFOLLOW); /* raises no event */
+	if (fd < 0)
+		return ctl_error("%s: %s", path, strerror(errno));
+	p = json_pack("{s:i, s:I}", "fd", 0, "uid", (json_int_t)uid);
+	(void)varlink_set_bytes(p, "path", path, strlen(path)); /* else refused by the daemon */
+	(void)json_object_del(p, "pathBase64"); /* for display: the descriptor counts */
+	if (exe)
+		(void)json_object_set_new(p, "exe", json_string(exe)); /* not UTF-8: unknown */
+	r = client_call_fd(ctl, "Explain", p, fd, &reply);
+	if (r != CTL_OK)
+		return r;
+	if (ctl->json != CTL_JSON_OFF)
+		out_json(ctl, reply);
+	else
+		print_explanation(reply);
+	json_decref(reply);
+	return CTL_OK;
+}

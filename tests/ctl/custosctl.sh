@@ -1,0 +1,115 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# custosctl against a double of the daemon. Usage: custosctl.sh CUSTOSCTL CUSTOSD-DOUBLE
+set -u
+ctl=$1 double=$2
+dir=$(mktemp -d) || exit 1
+socket=$dir/socket
+daemon=
+failures=0
+trap '[ -z "$daemon" ] || kill "$daemon"; rm -rf "$dir"' EXIT
+
+# expect NAME EXIT PATTERN COMMAND...: exit status, and a pattern in the output (both streams)
+expect()
+{
+	name=$1 want=$2 pattern=$3
+	shift 3
+	out=$("$@" 2>&1 </dev/null)
+	got=$?
+	if [ "$got" -ne "$want" ] || ! printf '%s\n' "$out" | grep -q -e "$pattern"; then
+		printf 'FAIL %s: exit %s (wanted %s)\n%s\n' "$name" "$got" "$want" "$out"
+		failures=$((failures + 1))
+	fi
+	# Whatever names it shows: no byte that acts on a terminal.
+	if printf '%s' "$out" | LC_ALL=C tr -d '\n' | LC_ALL=C grep -q '[[:cntrl:]]'; then
+		printf 'FAIL %s: control bytes\n' "$name"
+		failures=$((failures + 1))
+	fi
+}
+c() { "$ctl" --socket "$socket" "$@"; }
+j() { "$ctl" --socket "$socket" --json "$@"; }
+
+expect down 3 'is not running' c status
+expect down-doctor 3 'does not answer' c doctor
+expect no-verb 2 'what shall be done' c
+expect bad-verb 2 "there is no 'frobnicate'" c frobnicate
+expect bad-option 2 'unrecognized' "$ctl" --frobnicate
+expect help 0 'Exit status' "$ctl" --help
+expect version 0 '^custosctl [0-9]' "$ctl" --version
+
+"$double" "$socket" &
+daemon=$!
+n=0
+while [ ! -S "$socket" ] && [ $n -lt 100 ]; do sleep 0.05; n=$((n + 1)); done
+if [ "$(id -u)" -ne 0 ]; then
+	echo 'skip: the admin socket serves root (or a group that a test cannot make)'
+	exit 77
+fi
+
+expect status 0 '^enforcing, 1 warning$' c status
+expect status-coverage 0 'excluded' c status
+expect status-json 0 '"state":"enforcing"' j status
+expect status-base64 0 '"mountPointBase64"' j status
+expect field 0 '^enforcing$' c status --field state
+expect field-nested 0 '^2$' c health --field counters.denied
+expect field-wrong 2 "no field 'x'" c status --field x
+expect events 0 'deny malicious /srv/two\\x0a\\x1b\[31m' c events
+expect events-last 0 '/srv/four' c events -n 1
+expect events-verdict 0 '"pathBase64"' j events --verdict malicious
+expect events-bad 2 "value of 'verdict'" c events --verdict evil
+expect events-number 2 'not a number' c events -n x
+[ "$(j events --since 2 | wc -l)" -eq 2 ] || { echo 'FAIL events --since'; failures=$((failures + 1)); }
+expect stats 0 '2.5 ms' c stats --by path
+expect stats-bad 2 "value of 'by'" c stats --by color
+
+mkdir -p "$dir/tree/sub"
+i=0
+while [ $i -lt 150 ]; do echo "$i" >"$dir/tree/sub/$i"; i=$((i + 1)); done
+ln -s /etc/passwd "$dir/tree/link"
+mkfifo "$dir/tree/fifo"
+expect scan-clean 0 '"summary":{"files":150,"bytes":490,"malicious":0,"errors":0,"skipped":2' \
+	j scan "$dir/tree"
+echo EVIL >"$dir/tree/$(printf 'e\033\377')"
+expect scan-malicious 1 'e\\x1b\\xff: malicious (yara: evil_rule)' c scan -- "$dir/tree"
+expect scan-json 1 '"pathBase64"' j scan "$dir/tree"
+expect scan-nothing 2 'at least 1 argument' c scan
+expect scan-gone 2 'No such file' c scan "$dir/none"
+expect scan-link 0 'skipped' c scan "$dir/tree/link"
+
+expect explain 0 'covered  yes (filesystem at /)' c explain /etc/passwd
+expect explain-none 2 'No such file' c explain "$dir/none"
+expect policy-show 0 '60.rules:3: allow dir=/srv' c policy show
+expect policy-exclusions 0 '1970-01-01 (past)' c policy exclusions
+expect policy-none 2 'policy.* takes' c policy
+expect reload 0 'generation 1 is in force' c reload
+expect reload-bad 2 '^custosctl: .*stays in force' c reload
+expect mode-reason 2 'say why' c mode monitor --for 1h
+expect mode-time 2 'not a time' c mode monitor --for soon --reason x
+expect mode-monitor 0 '' c mode monitor --for 1h --reason 'upgrade of x'
+expect mode-status 0 'mode       monitor, for another 59 min .* upgrade of x' c status
+expect mode-enforce 0 '' c mode enforce
+expect doctor 1 'fail  keeper: is not running' c doctor
+expect doctor-json 1 '"check":"kernel"' j doctor
+
+printf 'scan any on-match=deny on-error=allow timeout=3s\n' >"$dir/good.rules"
+printf 'scan any\nfrobnicate\nscan size>x\n' >"$dir/bad.rules"
+expect check-good 0 '' c policy check "$dir/good.rules"
+expect check-bad 2 'bad.rules:2: ' c policy check "$dir/bad.rules"
+expect check-lint 0 '' c policy check --lint "$dir/good.rules"
+mkdir -p "$dir/root/policy.d"
+printf 'allow dir=%s reason="x" expires=2099-01-01\nscan any\n' "$dir" >"$dir/root/policy.d/50.rules"
+expect policy-explain 0 '50.rules:1: allow dir=' c policy explain --config-root "$dir/root" \
+	"$dir/good.rules"
+expect policy-explain-any 0 '50.rules:2: scan any' c policy explain --config-root "$dir/root" \
+	/etc/passwd
+
+chmod 0666 "$socket" "$dir" 2>/dev/null; chmod 0755 "$dir"
+cp "$ctl" "$dir/custosctl" && chmod 0755 "$dir/custosctl"
+expect denied 4 'permission denied' setpriv --reuid 65534 --regid 65534 --clear-groups \
+	"$dir/custosctl" --socket "$socket" status
+chmod 0600 "$socket"
+expect denied-connect 4 'no permission to connect' setpriv --reuid 65534 --regid 65534 \
+	--clear-groups "$dir/custosctl" --socket "$socket" status
+
+[ $failures -eq 0 ] && echo ok
+exit $((failures > 0))
