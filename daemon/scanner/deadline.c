@@ -41,7 +41,7 @@ void *deadline_main(void *arg)
 {
 	struct scanner *sc = arg;
 
-	crash_watch_thread();
+	scanner_await_start(sc);
 	for (;;) {
 		nsec_t next = sweep(sc, clock_now());
 		struct timespec ts = {

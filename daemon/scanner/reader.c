@@ -164,7 +164,6 @@ void *reader_main(void *arg)
 	bool more = false;
 
 	bind_to_cpu(rd->cpu);
-	crash_watch_thread();
 	scanner_await_start(sc);
 	while (!atomic_load_explicit(&sc->stop_reading, memory_order_relaxed)) {
 		if (atomic_load_explicit(&sc->finish, memory_order_relaxed)) {

@@ -65,7 +65,6 @@ void *request_main(void *arg)
 	struct pollfd pfd = {.fd = FD_REQUESTS, .events = POLLIN};
 	uint32_t hint = N_SLOTS / 2;
 
-	crash_watch_thread();
 	scanner_await_start(sc);
 	/* No slot is held while we wait: a draining scanner ends when it holds none. The scanner
 	 * that takes over shares this socket, so poll() may speak of a message it has taken. */

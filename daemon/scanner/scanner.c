@@ -51,7 +51,7 @@ static void prepare(struct scanner *sc, const struct scanner_config *cfg)
 		_exit(EXIT_MEMORY);
 }
 
-static void start_thread(void *(*fn)(void *), void *arg, const char *name)
+static void start_thread(struct scanner *sc, void *(*fn)(void *), void *arg, const char *name)
 {
 	pthread_attr_t attr;
 	pthread_t thread;
@@ -61,6 +61,7 @@ static void start_thread(void *(*fn)(void *), void *arg, const char *name)
 	    pthread_create(&thread, &attr, fn, arg) != 0)
 		_exit(EXIT_THREAD);
 	(void)pthread_setname_np(thread, name); /* for humans only */
+	sc->n_threads++;
 	(void)pthread_attr_destroy(&attr);
 }
 
@@ -80,7 +81,7 @@ static void start_workers(struct scanner *sc)
 		if (!w)
 			_exit(EXIT_MEMORY);
 		init_worker(sc, w, 1 + READERS_MAX + i);
-		start_thread(worker_main, w, "worker");
+		start_thread(sc, worker_main, w, "worker");
 	}
 }
 
@@ -109,7 +110,7 @@ static void start_readers(struct scanner *sc)
 		rd->cpu = nth_cpu(&allowed, i);
 		rd->hint = i * (N_SLOTS / READERS_MAX);
 		atomic_fetch_add(&sc->n_reading, 1);
-		start_thread(reader_main, rd, "reader");
+		start_thread(sc, reader_main, rd, "reader");
 	}
 }
 
@@ -186,6 +187,21 @@ static void watch_parent(struct scanner *sc, pid_t keeper)
 		on_orphaned(SIGUSR1);
 }
 
+/* The seal holds for all threads at once, and one that is still being started by the C library
+ * registers itself with the kernel (rseq): refused, it aborts the process. */
+static void await_threads(struct scanner *sc)
+{
+	for (;;) {
+		uint32_t key = waitpoint_prepare(&sc->control);
+
+		if (atomic_load(&sc->n_started) == sc->n_threads) {
+			waitpoint_cancel(&sc->control);
+			return;
+		}
+		(void)waitpoint_wait(&sc->control, key, 0);
+	}
+}
+
 void scanner_run(const struct scanner_config *cfg)
 {
 	static struct scanner sc; /* one per process; zeroed pages of its own after the clone */
@@ -197,11 +213,13 @@ void scanner_run(const struct scanner_config *cfg)
 	prepare(&sc, cfg);
 	watch_parent(&sc, getppid());
 	crash_watch(&sc);
+	crash_watch_thread();
 
 	start_workers(&sc);
-	start_thread(deadline_main, &sc, "deadline");
-	start_thread(request_main, &sc, "request");
+	start_thread(&sc, deadline_main, &sc, "deadline");
+	start_thread(&sc, request_main, &sc, "request");
 	start_readers(&sc);
+	await_threads(&sc);
 	if (scanner_seal() < 0)
 		_exit(EXIT_SEAL);
 	(void)sigemptyset(&usr1);
@@ -267,6 +285,9 @@ struct slot *scanner_take_slot(struct scanner *sc, uint32_t *hint)
 
 void scanner_await_start(struct scanner *sc)
 {
+	crash_watch_thread();
+	atomic_fetch_add(&sc->n_started, 1);
+	waitpoint_wake(&sc->control, INT32_MAX);
 	while (!atomic_load(&sc->threads_ready)) {
 		uint32_t key = waitpoint_prepare(&sc->control);
 

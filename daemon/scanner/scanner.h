@@ -63,8 +63,10 @@ struct scanner {
 	_Atomic bool stop_reading;   /* main thread sets: readers leave */
 	_Atomic bool finish;         /* main thread sets: readers leave once the queue is empty */
 	_Atomic unsigned n_reading;  /* readers not yet gone */
+	unsigned n_threads;          /* main thread, before the seal */
+	_Atomic unsigned n_started;  /* of those, the ones that run */
 	_Atomic bool threads_ready;  /* main thread sets once sealed */
-	struct waitpoint control;    /* threads wait for threads_ready */
+	struct waitpoint control;    /* main waits for n_started, threads for threads_ready */
 };
 
 struct worker {
@@ -90,7 +92,7 @@ struct job *scanner_job(struct scanner *sc, struct slot *slot); /* fills in the 
 void scanner_queue(struct scanner *sc, struct job *job);
 /* A slot, waiting for one if need be: while we wait the kernel queues, and openers wait (I5). */
 struct slot *scanner_take_slot(struct scanner *sc, uint32_t *hint);
-/* Wait until the seal is on: nothing hostile is read before (I3). */
+/* Every thread begins here: waits until the seal is on, so that nothing hostile is read before (I3). */
 void scanner_await_start(struct scanner *sc);
 
 /* reader.c */

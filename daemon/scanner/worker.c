@@ -371,7 +371,7 @@ void *worker_main(void *arg)
 	struct scanner *sc = w->sc;
 	bool large;
 
-	crash_watch_thread();
+	scanner_await_start(sc);
 	for (;;) {
 		struct job *job = await_job(sc, &large);
 
