@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Policy text: what is accepted decides every open, and decides the same behind its image */
+/* Policy text: what is accepted decides every open, and decides the same behind its
+ * image */
 #include <stdlib.h>
 
 #include "custos/policy.h"

@@ -11,10 +11,10 @@
 #include "custos/verdict.h"
 
 /* Bounds; custos.policy(5) states them. */
-#define POLICY_LINES_MAX   10000     /* every miss of the cache walks them */
-#define POLICY_LINE_BYTES_MAX 16384  /* a rule with a handful of 4096-byte paths */
-#define POLICY_VALUES_MAX  100000    /* values of all predicates, sets expanded */
-#define POLICY_SETS_MAX    1000
+#define POLICY_LINES_MAX       10000  /* every miss of the cache walks them */
+#define POLICY_LINE_BYTES_MAX  16384  /* a rule with a handful of 4096-byte paths */
+#define POLICY_VALUES_MAX      100000 /* values of all predicates, sets expanded */
+#define POLICY_SETS_MAX        1000
 #define POLICY_SET_MEMBERS_MAX 4096
 #define POLICY_IMAGE_BYTES_MAX (4 * 1024 * 1024) /* what crosses to the sealed side */
 
@@ -52,15 +52,15 @@ struct policy_query {
 
 struct policy_line {
 	enum policy_action action;
-	unsigned events;         /* mask of enum policy_event; open and exec unless event= is named */
+	unsigned events;         /* mask of enum policy_event; without event= open and exec */
 	enum policy_on_match on_match;
 	enum policy_on_error on_error;
 	enum policy_log log;
 	nsec_t timeout;          /* 0 = the daemon's Timeout= */
 	uint64_t max_size_bytes; /* 0 = the daemon's MaxFileSize= */
 	const char *reason;      /* "" when none */
-	int64_t expires;         /* seconds since the epoch, midnight UTC at the start of the day named;
-	                          * 0 = never. From then on the line matches nothing. */
+	int64_t expires;         /* seconds since the epoch, the start (UTC) of the day named; from
+	                          * then on the line matches nothing. 0 = never. */
 	const char *file;        /* where it stands */
 	unsigned line;
 	unsigned index;          /* stable number in this policy, from 0 */
@@ -80,7 +80,9 @@ struct policy;
  *
  * The files are read as one text in the order of their names. The first line that holds for
  * every open and exec, and so the last that can be reached, must be `scan any`.
- * No file, or files without a single rule, give the built-in `scan any on-match=deny on-error=allow timeout=3s`.
+ * No file, or files without a single rule, give the built-in
+ * `scan any on-match=deny on-error=allow timeout=3s`.
+ *
  * Context: supervisor or ctl; uses NSS for user and group names; allocates; blocks on disk.
  * Return: 0, -EINVAL when @d has errors, or another negative errno.
  */
@@ -92,8 +94,8 @@ int policy_parse(const char *file, const char *text, size_t len, struct policy *
                  struct diag *d);
 
 /* Write the policy so that policy_parse_image() on the sealed side rebuilds it without NSS: names
- * are numbers, sets are expanded, file and line of every line are kept. Caller frees *ret_text. -E2BIG past
- * POLICY_IMAGE_BYTES_MAX, which policy_load() has already refused. */
+ * are numbers, sets are expanded, file and line of every line are kept. Caller frees *ret_text.
+ * -E2BIG past POLICY_IMAGE_BYTES_MAX, which policy_load() has already refused. */
 int policy_image(const struct policy *p, char **ret_text, size_t *ret_len);
 /* Trusts nothing in @text. 0, -EBADMSG when it is damaged, -E2BIG, -ENOMEM. */
 int policy_parse_image(const char *text, size_t len, struct policy **ret);

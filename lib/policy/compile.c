@@ -2,9 +2,9 @@
 /*
  * From words to lines
  *
- * Owns: which predicates a line may have. Must not own: text (lex.c), values (value.c), options
- * (option.c), what a line means for the lines after it (policy.c).
- * Hands off to: policy_add_line().
+ * Owns: which predicates a line may have. Must not own: text (lex.c), values (value.c),
+ * options (option.c), what a line means for the lines after it (policy.c). Hands off
+ * to: policy_add_line().
  */
 #include <errno.h>
 #include <string.h>
@@ -25,8 +25,10 @@ int compile_reserve(struct compiler *c, size_t n)
 	if (c->policy->n_values + n <= POLICY_VALUES_MAX &&
 	    c->policy->arena.total_bytes <= ARENA_BYTES_MAX)
 		return 0;
-	(void)diag_add(c->d, c->file, c->line, "the policy is too large: more than %d values or "
-	               "%d MiB", POLICY_VALUES_MAX, ARENA_BYTES_MAX >> 20);
+	(void)diag_add(c->d, c->file, c->line,
+	               "the policy is too large: more than %d values or "
+	               "%d MiB",
+	               POLICY_VALUES_MAX, ARENA_BYTES_MAX >> 20);
 	return -E2BIG;
 }
 
@@ -43,18 +45,21 @@ static int count_values(struct compiler *c, const struct word *w)
 			set = set_find(c, v->str);
 			if (!set)
 				return diag_add(c->d, c->file, c->line,
-				                "set '%s' is not defined above", v->str);
+				                "set '%s' is not defined above",
+				                v->str);
 		}
 		n += set ? set->n_members : 1;
 	}
 	return (int)n; /* at most WORD_VALUES_MAX * POLICY_SET_MEMBERS_MAX = 2^24 */
 }
 
-static int take_value(struct compiler *c, struct policy_pred *pred, const struct word_value *v)
+static int take_value(struct compiler *c, struct policy_pred *pred,
+                      const struct word_value *v)
 {
 	const char *why = NULL;
-	int r = pred_value_parse(pred->type, v->str, v->len, c->names, &c->policy->arena,
-	                         &pred->values[pred->n_values], &why);
+	int r = pred_value_parse(pred->type, v->str, v->len, c->names,
+	                         &c->policy->arena, &pred->values[pred->n_values],
+	                         &why);
 
 	if (r == -EINVAL)
 		return diag_add(c->d, c->file, c->line, "'%s%s': the value %s",
@@ -63,7 +68,8 @@ static int take_value(struct compiler *c, struct policy_pred *pred, const struct
 	return r;
 }
 
-static int take_values(struct compiler *c, const struct word *w, struct policy_pred *pred)
+static int take_values(struct compiler *c, const struct word *w,
+                       struct policy_pred *pred)
 {
 	int r, n, result = 0;
 
@@ -72,7 +78,8 @@ static int take_values(struct compiler *c, const struct word *w, struct policy_p
 	if (r < 0)
 		return r;
 	c->policy->n_values += (size_t)n;
-	pred->values = arena_alloc(&c->policy->arena, (size_t)n * sizeof(*pred->values));
+	pred->values =
+		arena_alloc(&c->policy->arena, (size_t)n * sizeof(*pred->values));
 	if (!pred->values)
 		return -ENOMEM;
 	for (size_t i = 0; i < w->n_values; i++) {
@@ -114,7 +121,8 @@ static int take_pred(struct compiler *c, const struct word *w, enum pred_type ty
 
 	if (draft->seen_preds & PRED_MASK(type))
 		return diag_add(c->d, c->file, c->line,
-		                "'%s' twice: give all values in one list", pred_name(type));
+		                "'%s' twice: give all values in one list",
+		                pred_name(type));
 	draft->seen_preds |= PRED_MASK(type);
 	draft->line.n_preds++;
 	*pred = (struct policy_pred){.type = type, .fact = pred_fact(type)};
@@ -141,12 +149,14 @@ static int take_events(struct compiler *c, const struct word *w, struct draft *d
 	for (size_t i = 0; i < w->n_values; i++) {
 		size_t e = 0;
 
-		while (e < ARRAY_SIZE(events) && strcmp(w->values[i].str, events[e].name) != 0)
+		while (e < ARRAY_SIZE(events) &&
+		       strcmp(w->values[i].str, events[e].name) != 0)
 			e++;
 		if (e == ARRAY_SIZE(events))
-			return diag_add(c->d, c->file, c->line,
-			                "'event=%s': expected open, exec or write-close",
-			                w->values[i].str);
+			return diag_add(
+				c->d, c->file, c->line,
+				"'event=%s': expected open, exec or write-close",
+				w->values[i].str);
 		draft->line.events |= events[e].event;
 	}
 	return 0;
@@ -162,15 +172,16 @@ static int take_word(struct compiler *c, const struct word *w, struct draft *dra
 		return 0;
 	}
 	if (!w->op)
-		return diag_add(c->d, c->file, c->line, "'%s' is no predicate or option", w->key);
+		return diag_add(c->d, c->file, c->line,
+		                "'%s' is no predicate or option", w->key);
 	if (w->op == '=' && strcmp(w->key, "event") == 0)
 		return take_events(c, w, draft);
 	if (pred_find(w, &type))
 		return take_pred(c, w, type, draft);
 	r = compile_option(c, w, &draft->line, &draft->seen_options);
 	if (r == 0)
-		return diag_add(c->d, c->file, c->line, "'%s%c' is no predicate or option",
-		                w->key, w->op);
+		return diag_add(c->d, c->file, c->line,
+		                "'%s%c' is no predicate or option", w->key, w->op);
 	return r < 0 ? r : 0;
 }
 
@@ -181,12 +192,16 @@ static int draft_check(struct compiler *c, struct draft *draft)
 	bool named = line->events != 0;
 
 	if (draft->any && (line->n_preds > 0 || named))
-		return diag_add(c->d, c->file, c->line, "'any' beside other predicates");
-	if (!draft->any && line->n_preds == 0 && !named)
-		return diag_add(c->d, c->file, c->line, "no predicate: write 'any' if you mean it");
-	if (line->action == POLICY_NOWATCH && ((draft->seen_preds & ~PREDS_NOWATCH) || named))
 		return diag_add(c->d, c->file, c->line,
-		                "nowatch takes mount=, fstype=, dev=, path=, dir= and glob= only; "
+		                "'any' beside other predicates");
+	if (!draft->any && line->n_preds == 0 && !named)
+		return diag_add(c->d, c->file, c->line,
+		                "no predicate: write 'any' if you mean it");
+	if (line->action == POLICY_NOWATCH &&
+	    ((draft->seen_preds & ~PREDS_NOWATCH) || named))
+		return diag_add(c->d, c->file, c->line,
+		                "nowatch takes mount=, fstype=, dev=, path=, dir= and "
+		                "glob= only; "
 		                "use allow");
 	if (!named)
 		line->events = POLICY_OPEN | POLICY_EXEC;
@@ -199,7 +214,8 @@ static int draft_keep(struct compiler *c, struct draft *draft)
 	size_t size = line->n_preds * sizeof(*line->preds);
 
 	if (c->policy->n_lines >= POLICY_LINES_MAX) {
-		(void)diag_add(c->d, c->file, c->line, "more than %d lines", POLICY_LINES_MAX);
+		(void)diag_add(c->d, c->file, c->line, "more than %d lines",
+		               POLICY_LINES_MAX);
 		return -E2BIG;
 	}
 	line->preds = arena_alloc(&c->policy->arena, size);
@@ -229,8 +245,9 @@ static int compile_rule(struct compiler *c, struct lexer *l, struct draft *draft
 
 static bool action_find(const struct word *w, enum policy_action *ret)
 {
-	static const char *const actions[] = {
-		[POLICY_NOWATCH] = "nowatch", [POLICY_ALLOW] = "allow", [POLICY_SCAN] = "scan"};
+	static const char *const actions[] = {[POLICY_NOWATCH] = "nowatch",
+	                                      [POLICY_ALLOW] = "allow",
+	                                      [POLICY_SCAN] = "scan"};
 
 	for (size_t i = 0; !w->op && i < ARRAY_SIZE(actions); i++) {
 		if (strcmp(actions[i], w->key) == 0) {
@@ -263,7 +280,9 @@ int compile_statement(struct compiler *c, char *text, struct word_value *scratch
 		return set_define(c, &w);
 	}
 	if (!action_find(&w, &draft.line.action))
-		return diag_add(c->d, c->file, c->line,
-		                "'%s' is no action: expected nowatch, allow, scan or set", w.key);
+		return diag_add(
+			c->d, c->file, c->line,
+			"'%s' is no action: expected nowatch, allow, scan or set",
+			w.key);
 	return compile_rule(c, &l, &draft);
 }

@@ -29,7 +29,8 @@ struct parser {
 
 struct key {
 	const char *section, *name;
-	/* Return 0, -EINVAL for a bad value, or another negative errno. @field lies in struct conf. */
+	/* Return 0, -EINVAL for a bad value, or another negative errno. @field lies in
+	 * struct conf. */
 	int (*parse)(const struct key *key, const char *value, void *field);
 	size_t offset;
 	uint64_t min, max;
@@ -78,8 +79,9 @@ static int parse_group(const struct key *key, const char *value, void *field)
 	size_t len = strlen(value);
 
 	if (len > GROUP_NAME_MAX || value[0] == '-' ||
-	    strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-."
-	                  "$") != len)
+	    strspn(value,
+	           "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-."
+	           "$") != len)
 		return -EINVAL;
 	copy = strdup(value);
 	if (!copy)
@@ -145,27 +147,27 @@ static int parse_mounts(const struct key *key, const char *value, void *field)
 static const struct key keys[] = {
 	{"Daemon", "Mode", parse_mode, FIELD(mode), .expected = "enforce or monitor"},
 	{"Daemon", "OperatorGroup", parse_group, FIELD(operator_group),
-	 .expected = "a group name"},
+         .expected = "a group name"},
 	{"Watch", "Mount", parse_mounts, FIELD(mounts),
-	 .expected = "auto, or an absolute path without '.', '..' and '//'"},
+         .expected = "auto, or an absolute path without '.', '..' and '//'"},
 	{"Limits", "MaxFileSize", parse_size, FIELD(max_file_size_bytes), 1,
-	 CONF_MAX_FILE_SIZE_MAX, "a size from 1 to 2147483647 bytes, such as 100M"},
+         CONF_MAX_FILE_SIZE_MAX, "a size from 1 to 2147483647 bytes, such as 100M"},
 	{"Limits", "Timeout", parse_duration, FIELD(timeout), CONF_TIMEOUT_MIN,
-	 CONF_TIMEOUT_MAX, "a duration from 50ms to 60s"},
+         CONF_TIMEOUT_MAX, "a duration from 50ms to 60s"},
 	{"Limits", "Workers", parse_count, FIELD(n_workers), 0, CONF_WORKERS_MAX,
-	 "a number from 0 to 256"},
+         "a number from 0 to 256"},
 	{"Limits", "CacheMemory", parse_size, FIELD(cache_memory_bytes),
-	 CONF_CACHE_MEMORY_MIN, CONF_CACHE_MEMORY_MAX, "a size from 1M to 4G"},
+         CONF_CACHE_MEMORY_MIN, CONF_CACHE_MEMORY_MAX, "a size from 1M to 4G"},
 	{"Rules", "Hashes", parse_paths, FIELD(hashes),
-	 .expected = "an absolute path without '.', '..' and '//'"},
+         .expected = "an absolute path without '.', '..' and '//'"},
 	{"Rules", "AllowHashes", parse_paths, FIELD(allow_hashes),
-	 .expected = "an absolute path without '.', '..' and '//'"},
+         .expected = "an absolute path without '.', '..' and '//'"},
 	{"Rules", "Yara", parse_paths, FIELD(yara),
-	 .expected = "an absolute path without '.', '..' and '//'"},
-	{"Bundles", "Threshold", parse_count, FIELD(bundle_threshold), 1, CONF_THRESHOLD_MAX,
-	 "a number from 1 to 16"},
+         .expected = "an absolute path without '.', '..' and '//'"},
+	{"Bundles", "Threshold", parse_count, FIELD(bundle_threshold), 1,
+         CONF_THRESHOLD_MAX, "a number from 1 to 16"},
 	{"Bundles", "MaxAge", parse_duration, FIELD(bundle_max_age), CONF_MAX_AGE_MIN,
-	 CONF_MAX_AGE_MAX, "a duration from 1h to 3650d"},
+         CONF_MAX_AGE_MAX, "a duration from 1h to 3650d"},
 };
 
 static bool section_known(const char *section)
@@ -179,7 +181,8 @@ static bool section_known(const char *section)
 static const struct key *key_find(const char *section, const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-		if (strcmp(keys[i].section, section) == 0 && strcmp(keys[i].name, name) == 0)
+		if (strcmp(keys[i].section, section) == 0 &&
+		    strcmp(keys[i].name, name) == 0)
 			return &keys[i];
 	return NULL;
 }
@@ -203,8 +206,8 @@ static void key_reset(const struct key *key, struct conf *c)
 		memcpy(field, (char *)&defaults + key->offset, sizeof(uint64_t));
 }
 
-static int on_key(void *userdata, const char *section, const char *name, const char *value,
-                  unsigned line)
+static int on_key(void *userdata, const char *section, const char *name,
+                  const char *value, unsigned line)
 {
 	struct parser *p = userdata;
 	const struct key *key;
@@ -216,7 +219,8 @@ static int on_key(void *userdata, const char *section, const char *name, const c
 		return 0; /* a header; or a key of a section that was reported */
 	key = key_find(section, name);
 	if (!key)
-		return diag_add(p->d, p->file, line, "unknown key '%s=' in [%s]", name, section);
+		return diag_add(p->d, p->file, line, "unknown key '%s=' in [%s]", name,
+		                section);
 	if (!*value) {
 		key_reset(key, p->conf);
 		return 0;
@@ -226,8 +230,8 @@ static int on_key(void *userdata, const char *section, const char *name, const c
 		return diag_add(p->d, p->file, line, "more than %d entries in '%s='",
 		                CONF_LIST_MAX, name);
 	if (r == -EINVAL)
-		return diag_add(p->d, p->file, line, "'%s=%s': expected %s", name, value,
-		                key->expected);
+		return diag_add(p->d, p->file, line, "'%s=%s': expected %s", name,
+		                value, key->expected);
 	return r;
 }
 
@@ -291,9 +295,11 @@ int conf_load(const char *config_root, struct conf *c, struct diag *d)
 	return 0;
 }
 
-int conf_parse(const char *file, const char *text, size_t len, struct conf *c, struct diag *d)
+int conf_parse(const char *file, const char *text, size_t len, struct conf *c,
+               struct diag *d)
 {
-	struct confdir_file one = {.path = (char *)file, .text = (char *)text, .len = len};
+	struct confdir_file one = {
+		.path = (char *)file, .text = (char *)text, .len = len};
 
 	return conf_apply(&one, 1, c, d);
 }

@@ -6,8 +6,8 @@
  * Must not own: what is in them.
  * Hands off to: the parsers of custosd.conf and of the policy.
  *
- * Whoever can write one of these files can switch the scanner off, so ownership and mode are
- * checked on the opened descriptor and nothing is read through a link.
+ * Whoever can write one of these files can switch the scanner off, so ownership and
+ * mode are checked on the opened descriptor and nothing is read through a link.
  */
 #include "custos/confdir.h"
 
@@ -98,8 +98,9 @@ static int file_open(struct reader *rd, int dirfd, const char *name, const char 
 	}
 	if (S_ISLNK(st.st_mode)) {
 		if (!is_dev_null(dirfd, name))
-			return diag_add(rd->d, path, 0,
-			                "a symbolic link to something else than /dev/null");
+			return diag_add(
+				rd->d, path, 0,
+				"a symbolic link to something else than /dev/null");
 		if (st.st_uid != 0 && st.st_uid != geteuid())
 			return diag_add(rd->d, path, 0, "not owned by root");
 		*ret_mask = true;
@@ -107,7 +108,8 @@ static int file_open(struct reader *rd, int dirfd, const char *name, const char 
 	}
 
 	/* Between the two calls it can have become anything: not a link, not a FIFO. */
-	fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	fd = openat(dirfd, name,
+	            O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return diag_add(rd->d, path, 0, "%s", strerror(errno));
 	if (!S_ISREG(st.st_mode))
@@ -123,7 +125,8 @@ static int file_open(struct reader *rd, int dirfd, const char *name, const char 
 }
 
 /* Read all of @fd; the size on disk is a hint only. */
-static int file_read(struct reader *rd, int fd, const char *path, char **ret, size_t *ret_len)
+static int file_read(struct reader *rd, int fd, const char *path, char **ret,
+                     size_t *ret_len)
 {
 	_cleanup_(freep) char *text = malloc(CONFDIR_FILE_BYTES_MAX + 1);
 	size_t len = 0;
@@ -189,7 +192,8 @@ static int file_take(struct reader *rd, int dirfd, const char *dir, const char *
 	return 1;
 }
 
-/* Open one directory, fd >= 0. -ENOENT: missing, and that is fine. -EINVAL: reported. */
+/* Open one directory, fd >= 0. -ENOENT: missing, and that is fine. -EINVAL: reported.
+ */
 static int dir_open(struct reader *rd, const char *dir, bool must_exist)
 {
 	_cleanup_(fd_closep) int fd = -1;
@@ -236,7 +240,8 @@ static int names_put(struct reader *rd, struct names *names, const char *path,
 		}
 	}
 	if (names->n >= CONFDIR_FILES_MAX)
-		return diag_add(rd->d, path, 0, "more than %d files", CONFDIR_FILES_MAX);
+		return diag_add(rd->d, path, 0, "more than %d files",
+		                CONFDIR_FILES_MAX);
 	if (!name_printable(name))
 		return diag_add(rd->d, path, 0, "a file name with control bytes");
 	items = reallocarray(names->items, names->n + 1, sizeof(*items));
@@ -250,8 +255,8 @@ static int names_put(struct reader *rd, struct names *names, const char *path,
 	return 0;
 }
 
-static int names_list(struct reader *rd, struct names *names, const char *path, int dirfd,
-                      size_t dir)
+static int names_list(struct reader *rd, struct names *names, const char *path,
+                      int dirfd, size_t dir)
 {
 	_cleanup_(dir_closep) DIR *stream = NULL;
 	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -358,8 +363,11 @@ int confdir_read_dirs(const char *const *dirs, size_t n, bool must_exist,
                       const struct confdir_want *want, struct confdir_files *ret,
                       struct diag *d)
 {
-	struct reader rd = {
-		.dirs = dirs, .n_dirs = n, .must_exist = must_exist, .want = want, .d = d};
+	struct reader rd = {.dirs = dirs,
+	                    .n_dirs = n,
+	                    .must_exist = must_exist,
+	                    .want = want,
+	                    .d = d};
 	int r;
 
 	assert(n <= CONFDIR_DIRS_MAX);
@@ -378,7 +386,8 @@ int confdir_read_dirs(const char *const *dirs, size_t n, bool must_exist,
 int confdir_read(const char *config_root, const struct confdir_want *want,
                  struct confdir_files *ret, struct diag *d)
 {
-	static const char *const usual[] = {"/usr/lib/custos", "/run/custos", "/etc/custos"};
+	static const char *const usual[] = {"/usr/lib/custos", "/run/custos",
+	                                    "/etc/custos"};
 
 	if (config_root)
 		return confdir_read_dirs(&config_root, 1, true, want, ret, d);

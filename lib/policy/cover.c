@@ -18,7 +18,8 @@ static bool value_within(enum pred_type type, const struct pred_value *inner,
 		return inner->number == outer->number;
 	if (type == PRED_DIR || type == PRED_CGROUP)
 		return pathname_within(outer->str, outer->len, inner->str, inner->len);
-	return inner->len == outer->len && memcmp(inner->str, outer->str, inner->len) == 0;
+	return inner->len == outer->len &&
+	       memcmp(inner->str, outer->str, inner->len) == 0;
 }
 
 static bool value_in(enum pred_type type, const struct pred_value *v,
@@ -31,7 +32,8 @@ static bool value_in(enum pred_type type, const struct pred_value *v,
 }
 
 /* Does everything that @inner accepts pass @outer? Both of one type. */
-static bool pred_within(const struct policy_pred *inner, const struct policy_pred *outer)
+static bool pred_within(const struct policy_pred *inner,
+                        const struct policy_pred *outer)
 {
 	const struct policy_pred *some = inner, *all = outer;
 
@@ -50,7 +52,8 @@ static bool pred_within(const struct policy_pred *inner, const struct policy_pre
 }
 
 /* path= and the fixed part of glob= below a dir=. */
-static bool paths_within_dir(const struct policy_pred *inner, const struct policy_pred *dir)
+static bool paths_within_dir(const struct policy_pred *inner,
+                             const struct policy_pred *dir)
 {
 	for (size_t i = 0; i < inner->n_values; i++) {
 		struct pred_value v = inner->values[i];
@@ -91,9 +94,18 @@ bool lint_covered(const struct policy_line *line, const struct policy_line *befo
 }
 
 static const char *const critical_paths[] = {
-	"/usr",     "/etc",      "/bin",     "/sbin", "/lib",
-	"/lib64",   "/run/dbus", "/run/udev", "/run/log/journal", "/run/systemd/journal",
-	"/var/log/journal", "/var/lib/dbus",
+	"/usr",
+	"/etc",
+	"/bin",
+	"/sbin",
+	"/lib",
+	"/lib64",
+	"/run/dbus",
+	"/run/udev",
+	"/run/log/journal",
+	"/run/systemd/journal",
+	"/var/log/journal",
+	"/var/lib/dbus",
 };
 
 static const char *const critical_subjects[] = {
@@ -115,13 +127,15 @@ static const char *critical_path(const struct policy_pred *pred)
 {
 	for (size_t i = 0; i < pred->n_values; i++) {
 		const char *s = pred->values[i].str;
-		size_t len = pred->type == PRED_GLOB ? glob_prefix(s) : pred->values[i].len;
+		size_t len =
+			pred->type == PRED_GLOB ? glob_prefix(s) : pred->values[i].len;
 
 		for (size_t k = 0; k < ARRAY_SIZE(critical_paths); k++) {
 			const char *c = critical_paths[k];
 
 			if (pathname_within(c, strlen(c), s, len) ||
-			    (pred->type != PRED_PATH && pathname_within(s, len, c, strlen(c))))
+			    (pred->type != PRED_PATH &&
+			     pathname_within(s, len, c, strlen(c))))
 				return c;
 		}
 	}

@@ -3,9 +3,9 @@
  * Path patterns
  *
  * Owns: *, ?, [...] within a component and ** over whole components.
- * Must not own: anything else; fnmatch(3) is not used because it depends on the locale and may
- * allocate, and because its cost on a hostile name is not bounded.
- * Hands off to: match.c. Cost: at most (length of name) * (length of pattern) steps for each
+ * Must not own: anything else; fnmatch(3) is not used because it depends on the locale
+ * and may allocate, and because its cost on a hostile name is not bounded. Hands off
+ * to: match.c. Cost: at most (length of name) * (length of pattern) steps for each
  * component of the path.
  */
 #include <string.h>
@@ -13,7 +13,8 @@
 #include "internal.h"
 #include "pathname.h"
 
-/* Length of the element at @p (before @end): one byte, \x, or [...]; 0 when it is broken. */
+/* Length of the element at @p (before @end): one byte, \x, or [...]; 0 when it is
+ * broken. */
 static size_t element_len(const char *p, const char *end)
 {
 	const char *close;
@@ -60,9 +61,10 @@ static bool element_match(const char *p, size_t len, char c)
 	return p[len - 1] == c; /* itself, or what follows the backslash */
 }
 
-/* One component against one name. Only the last star has to be tried again: what an earlier one
- * could take more, the last can take as well. */
-static bool component_match(const char *p, const char *p_end, const char *s, const char *s_end)
+/* One component against one name. Only the last star has to be tried again: what an
+ * earlier one could take more, the last can take as well. */
+static bool component_match(const char *p, const char *p_end, const char *s,
+                            const char *s_end)
 {
 	const char *star = NULL, *star_s = NULL;
 
@@ -106,7 +108,8 @@ const char *glob_error(const char *pattern)
 	while (*p) {
 		end = component_end(++p);
 		if (memmem(p, (size_t)(end - p), "**", 2) && !is_double_star(p, end))
-			return "has '**' beside other text: it must be a whole component";
+			return "has '**' beside other text: it must be a whole "
+			       "component";
 		while (p < end) {
 			size_t len = element_len(p, end);
 
@@ -118,8 +121,8 @@ const char *glob_error(const char *pattern)
 	return NULL;
 }
 
-/* @p and @s stand on a slash or at the end. The same argument as in component_match(), a floor
- * higher: only the last ** has to be tried again. */
+/* @p and @s stand on a slash or at the end. The same argument as in component_match(),
+ * a floor higher: only the last ** has to be tried again. */
 bool glob_match(const char *pattern, const char *path)
 {
 	const char *p = pattern, *s = path, *star = NULL, *star_s = NULL;

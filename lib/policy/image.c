@@ -2,12 +2,14 @@
 /*
  * The policy as bytes
  *
- * Owns: the form in which a policy crosses to the sealed side, where there is neither NSS nor a
- * disk. Must not own: what a line means. Hands off to: policy_finish(), as the text parser does.
+ * Owns: the form in which a policy crosses to the sealed side, where there is neither
+ * NSS nor a disk. Must not own: what a line means. Hands off to: policy_finish(), as
+ * the text parser does.
  *
- * "CUSTPOL1", then numbers in little-endian order and strings with their length before them:
- * the same policy gives the same bytes on every host, so a digest of it tells drift. The reader
- * checks every number: a damaged image must not become a different policy.
+ * "CUSTPOL1", then numbers in little-endian order and strings with their length before
+ * them: the same policy gives the same bytes on every host, so a digest of it tells
+ * drift. The reader checks every number: a damaged image must not become a different
+ * policy.
  */
 #include <endian.h>
 #include <errno.h>
@@ -206,7 +208,8 @@ static void get_pred(struct reader *rd, struct policy_pred *pred)
 	if (rd->error)
 		return;
 	rd->policy->n_values += pred->n_values;
-	pred->values = arena_alloc(&rd->policy->arena, pred->n_values * sizeof(*pred->values));
+	pred->values =
+		arena_alloc(&rd->policy->arena, pred->n_values * sizeof(*pred->values));
 	if (!pred->values)
 		rd->error = -ENOMEM;
 	for (size_t i = 0; !rd->error && i < pred->n_values; i++) {
@@ -241,7 +244,8 @@ static bool line_valid(const struct policy_line *line)
 	if (line->max_size_bytes > CONF_MAX_FILE_SIZE_MAX)
 		return false;
 	return line->action != POLICY_NOWATCH ||
-	       (!(seen & ~PREDS_NOWATCH) && line->events == (POLICY_OPEN | POLICY_EXEC));
+	       (!(seen & ~PREDS_NOWATCH) &&
+	        line->events == (POLICY_OPEN | POLICY_EXEC));
 }
 
 static void get_line(struct reader *rd)
@@ -266,13 +270,15 @@ static void get_line(struct reader *rd)
 	line.n_preds = get_bounded(rd, N_PREDS);
 	if (rd->error)
 		return;
-	line.preds = arena_alloc(&rd->policy->arena, line.n_preds * sizeof(*line.preds));
+	line.preds =
+		arena_alloc(&rd->policy->arena, line.n_preds * sizeof(*line.preds));
 	if (!line.preds)
 		rd->error = -ENOMEM;
 	for (size_t i = 0; !rd->error && i < line.n_preds; i++)
 		get_pred(rd, &line.preds[i]);
 	if (!rd->error)
-		rd->error = line_valid(&line) ? policy_add_line(rd->policy, &line) : -EBADMSG;
+		rd->error = line_valid(&line) ? policy_add_line(rd->policy, &line)
+		                              : -EBADMSG;
 }
 
 int policy_parse_image(const char *text, size_t len, struct policy **ret)

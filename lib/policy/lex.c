@@ -50,7 +50,8 @@ static int lex_quoted(struct lexer *l, struct word_value *v)
 	return 0;
 }
 
-/* Up to a blank or comma; does not terminate: the byte there is still to be looked at. */
+/* Up to a blank or comma; does not terminate: the byte there is still to be looked at.
+ */
 static int lex_bare(struct lexer *l, struct word_value *v)
 {
 	v->str = l->p;

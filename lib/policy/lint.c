@@ -2,9 +2,9 @@
 /*
  * Lint: rules that are legal but probably not meant
  *
- * Owns: the findings that need one line and the host. Must not own: errors (the compiler has
- * them; a name that does not resolve is one). Hands off to: lint_covered() for the findings that
- * compare lines.
+ * Owns: the findings that need one line and the host. Must not own: errors (the
+ * compiler has them; a name that does not resolve is one). Hands off to: lint_covered()
+ * for the findings that compare lines.
  */
 #include "custos/policy.h"
 
@@ -29,13 +29,14 @@ struct lint {
 	size_t n_findings;
 };
 
-#define FINDING(lint, line, ...)                                                         \
-	do {                                                                             \
-		(void)diag_add((lint)->d, (line)->file, (line)->line, __VA_ARGS__);      \
-		(lint)->n_findings++;                                                    \
+#define FINDING(lint, line, ...)                                                       \
+	do {                                                                           \
+		(void)diag_add((lint)->d, (line)->file, (line)->line, __VA_ARGS__);    \
+		(lint)->n_findings++;                                                  \
 	} while (0)
 
-static const struct policy_pred *pred_get(const struct policy_line *line, enum pred_type type)
+static const struct policy_pred *pred_get(const struct policy_line *line,
+                                          enum pred_type type)
 {
 	for (size_t i = 0; i < line->n_preds; i++)
 		if (line->preds[i].type == type)
@@ -47,10 +48,11 @@ static const struct policy_pred *pred_get(const struct policy_line *line, enum p
 static bool is_pseudo(const char *fs_type)
 {
 	static const char *const types[] = {
-		"autofs",    "binfmt_misc", "bpf",    "cgroup",   "cgroup2",    "configfs",
-		"debugfs",   "devpts",      "efivarfs", "fusectl", "hugetlbfs", "mqueue",
-		"nsfs",      "pipefs",      "proc",   "pstore",   "rpc_pipefs", "securityfs",
-		"selinuxfs", "sockfs",      "sysfs",  "tracefs"};
+		"autofs",    "binfmt_misc", "bpf",        "cgroup",    "cgroup2",
+		"configfs",  "debugfs",     "devpts",     "efivarfs",  "fusectl",
+		"hugetlbfs", "mqueue",      "nsfs",       "pipefs",    "proc",
+		"pstore",    "rpc_pipefs",  "securityfs", "selinuxfs", "sockfs",
+		"sysfs",     "tracefs"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
 		if (strcmp(types[i], fs_type) == 0)
@@ -88,14 +90,16 @@ static void lint_uid0(struct lint *lint, const struct policy_line *line)
 {
 	const struct policy_pred *uid = pred_get(line, PRED_UID);
 
-	for (size_t i = 0; line->action == POLICY_ALLOW && uid && i < uid->n_values; i++)
+	for (size_t i = 0; line->action == POLICY_ALLOW && uid && i < uid->n_values;
+	     i++)
 		if (uid->values[i].number == 0)
-			FINDING(lint, line, "allow for uid 0: everything that root opens");
+			FINDING(lint, line,
+			        "allow for uid 0: everything that root opens");
 }
 
-/* Can others than root write to the first @len bytes of @path, or to a directory above? Then
- * *ret_len is the length of what they can write to. What does not exist is as safe as the
- * directory above. */
+/* Can others than root write to the first @len bytes of @path, or to a directory above?
+ * Then *ret_len is the length of what they can write to. What does not exist is as safe
+ * as the directory above. */
 static bool writable(const char *path, size_t len, size_t *ret_len)
 {
 	_cleanup_(freep) char *copy = strndup(path, len);
@@ -103,7 +107,8 @@ static bool writable(const char *path, size_t len, size_t *ret_len)
 	char *slash;
 
 	while (copy && *copy) {
-		if (stat(copy, &st) == 0 && (st.st_uid != 0 || st.st_mode & (S_IWGRP | S_IWOTH))) {
+		if (stat(copy, &st) == 0 &&
+		    (st.st_uid != 0 || st.st_mode & (S_IWGRP | S_IWOTH))) {
 			*ret_len = strlen(copy);
 			return true;
 		}
@@ -123,21 +128,25 @@ static void lint_writable(struct lint *lint, const struct policy_line *line,
 
 	for (size_t i = 0; pred && i < pred->n_values; i++) {
 		const char *path = pred->values[i].str;
-		size_t fixed = type == PRED_GLOB ? glob_prefix(path) : pred->values[i].len;
+		size_t fixed =
+			type == PRED_GLOB ? glob_prefix(path) : pred->values[i].len;
 
 		if (writable(path, fixed, &len))
-			FINDING(lint, line, "'%s%s': others than root can write to %.*s",
+			FINDING(lint, line,
+			        "'%s%s': others than root can write to %.*s",
 			        pred_name(type), path, (int)len, path);
 	}
 }
 
-/* Code on it could not be executed anyway: without noexec the exclusion is a place to run from. */
+/* Code on it could not be executed anyway: without noexec the exclusion is a place to
+ * run from. */
 static void lint_noexec(struct lint *lint, const struct policy_line *line)
 {
 	const struct policy_pred *mount = pred_get(line, PRED_MOUNT);
 	struct statvfs vfs;
 
-	for (size_t i = 0; line->action == POLICY_NOWATCH && mount && i < mount->n_values; i++) {
+	for (size_t i = 0;
+	     line->action == POLICY_NOWATCH && mount && i < mount->n_values; i++) {
 		const char *path = mount->values[i].str;
 
 		if (statvfs(path, &vfs) == 0 && !(vfs.f_flag & ST_NOEXEC))
@@ -145,7 +154,8 @@ static void lint_noexec(struct lint *lint, const struct policy_line *line)
 	}
 }
 
-/* A host whose own programs cannot be opened because a scan failed does not come up again. */
+/* A host whose own programs cannot be opened because a scan failed does not come up
+ * again. */
 static void lint_on_error(struct lint *lint, const struct policy_line *line)
 {
 	const char *what;
@@ -154,7 +164,8 @@ static void lint_on_error(struct lint *lint, const struct policy_line *line)
 		return;
 	what = lint_critical(line);
 	if (what)
-		FINDING(lint, line, "on-error=deny covers %s: a failed scan can stop the host",
+		FINDING(lint, line,
+		        "on-error=deny covers %s: a failed scan can stop the host",
 		        what);
 }
 
@@ -162,7 +173,8 @@ static void lint_reachable(struct lint *lint, size_t index)
 {
 	const struct policy_line *line = &lint->policy->lines[index];
 
-	/* The vendor's last line, behind the site's own `scan any`, is meant to be redundant. */
+	/* The vendor's last line, behind the site's own `scan any`, is meant to be
+	 * redundant. */
 	if (index + 1 == lint->policy->n_lines && line->action == POLICY_SCAN &&
 	    policy_line_final(line))
 		return;
@@ -171,8 +183,8 @@ static void lint_reachable(struct lint *lint, size_t index)
 
 		if (!lint_covered(line, before))
 			continue;
-		FINDING(lint, line, "never reached: %s:%u matches all of it", before->file,
-		        before->line);
+		FINDING(lint, line, "never reached: %s:%u matches all of it",
+		        before->file, before->line);
 		return;
 	}
 }
@@ -190,7 +202,8 @@ size_t policy_lint(const struct policy *p, int64_t now_sec, struct diag *d)
 		lint_uid0(&lint, line);
 		if (line->action != POLICY_SCAN || line->on_match == ON_MATCH_LOG)
 			lint_writable(&lint, line, PRED_EXE);
-		for (enum pred_type t = PRED_PATH; line->action != POLICY_SCAN && t <= PRED_GLOB; t++)
+		for (enum pred_type t = PRED_PATH;
+		     line->action != POLICY_SCAN && t <= PRED_GLOB; t++)
 			lint_writable(&lint, line, t);
 		lint_noexec(&lint, line);
 		lint_on_error(&lint, line);

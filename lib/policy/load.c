@@ -18,7 +18,8 @@
 
 #include "internal.h"
 
-#define NSS_BUFFER_BYTES (1024 * 1024) /* a group's member list is the largest thing in it */
+#define NSS_BUFFER_BYTES                                                               \
+	(1024 * 1024) /* a group's member list is the largest thing in it */
 
 static bool nss_uid(const char *name, uint64_t *ret)
 {
@@ -44,7 +45,8 @@ static bool nss_gid(const char *name, uint64_t *ret)
 
 int policy_load(const char *config_root, struct policy **ret, struct diag *d)
 {
-	static const struct confdir_want want = {.subdir = "policy.d", .suffix = ".rules"};
+	static const struct confdir_want want = {.subdir = "policy.d",
+	                                         .suffix = ".rules"};
 	static const struct policy_names names = {.uid = nss_uid, .gid = nss_gid};
 	_cleanup_(confdir_files_deinit) struct confdir_files files = {0};
 	_cleanup_(policy_freep) struct policy *policy = NULL;

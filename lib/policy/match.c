@@ -2,11 +2,11 @@
 /*
  * Which line decides
  *
- * Owns: what a predicate means. Must not own: facts (the caller fetches them), time (passed in).
- * Hands off to: the caller, who acts on the line.
+ * Owns: what a predicate means. Must not own: facts (the caller fetches them), time
+ * (passed in). Hands off to: the caller, who acts on the line.
  *
- * Runs for every event that misses the cache: this file must not grow allocation, locking,
- * logging or system calls (I4).
+ * Runs for every event that misses the cache: this file must not grow allocation,
+ * locking, logging or system calls (I4).
  */
 #include "custos/policy.h"
 
@@ -59,7 +59,8 @@ static bool match_strings(const struct policy_pred *pred, const char *s)
 	size_t len = strlen(s);
 
 	for (size_t i = 0; i < pred->n_values; i++)
-		if (pred->values[i].len == len && memcmp(pred->values[i].str, s, len) == 0)
+		if (pred->values[i].len == len &&
+		    memcmp(pred->values[i].str, s, len) == 0)
 			return true;
 	return false;
 }
@@ -131,8 +132,9 @@ static unsigned line_check(const struct policy_line *line, const struct policy_q
 			return NO_MATCH;
 	}
 	/* The others may spare us the round trip that subject facts take. */
-	return missing & ~(unsigned)POLICY_FACT_SUBJECT ?
-	               missing & ~(unsigned)POLICY_FACT_SUBJECT : missing;
+	return missing & ~(unsigned)POLICY_FACT_SUBJECT
+	               ? missing & ~(unsigned)POLICY_FACT_SUBJECT
+	               : missing;
 }
 
 static bool expired(const struct policy_line *line, int64_t now_sec)
@@ -140,8 +142,8 @@ static bool expired(const struct policy_line *line, int64_t now_sec)
 	return line->expires && now_sec >= line->expires;
 }
 
-unsigned policy_match(const struct policy *p, const struct policy_query *q, int64_t now_sec,
-                      const struct policy_line **ret)
+unsigned policy_match(const struct policy *p, const struct policy_query *q,
+                      int64_t now_sec, const struct policy_line **ret)
 {
 	size_t i = q->known & POLICY_FACT_MOUNT ? 0 : p->n_mark_only;
 

@@ -13,8 +13,16 @@
 
 #include "internal.h"
 
-enum option { OPT_ON_MATCH, OPT_ON_ERROR, OPT_TIMEOUT, OPT_MAX_SIZE, OPT_LOG, OPT_REASON,
-	      OPT_EXPIRES, N_OPTIONS };
+enum option {
+	OPT_ON_MATCH,
+	OPT_ON_ERROR,
+	OPT_TIMEOUT,
+	OPT_MAX_SIZE,
+	OPT_LOG,
+	OPT_REASON,
+	OPT_EXPIRES,
+	N_OPTIONS
+};
 
 /* Names of enum values, in their order. */
 static const char *const on_match_names[] = {"deny", "quarantine", "log", NULL};
@@ -30,12 +38,12 @@ static const struct {
 	[OPT_ON_ERROR] = {"on-error", "allow or deny", 1 << POLICY_SCAN},
 	[OPT_TIMEOUT] = {"timeout", "a duration from 50ms to 60s", 1 << POLICY_SCAN},
 	[OPT_MAX_SIZE] = {"max-size", "a size from 1 to 2147483647 bytes, such as 100M",
-	                  1 << POLICY_SCAN},
+                          1 << POLICY_SCAN},
 	[OPT_LOG] = {"log", "none, match or all", 1 << POLICY_SCAN | 1 << POLICY_ALLOW},
 	[OPT_REASON] = {"reason", "a text in quotes",
-	                1 << POLICY_SCAN | 1 << POLICY_ALLOW | 1 << POLICY_NOWATCH},
+                        1 << POLICY_SCAN | 1 << POLICY_ALLOW | 1 << POLICY_NOWATCH},
 	[OPT_EXPIRES] = {"expires", "a date such as 2027-06-30",
-	                 1 << POLICY_SCAN | 1 << POLICY_ALLOW | 1 << POLICY_NOWATCH},
+                         1 << POLICY_SCAN | 1 << POLICY_ALLOW | 1 << POLICY_NOWATCH},
 };
 
 /* Index of @s in @names, or -EINVAL. */
@@ -116,8 +124,8 @@ int compile_option(struct compiler *c, const struct word *w, struct policy_line 
 		return diag_add(c->d, c->file, c->line, "'%s=' twice", w->key);
 	*seen |= 1U << o;
 	if (w->n_values != 1)
-		return diag_add(c->d, c->file, c->line, "'%s=' takes one value: quote a comma",
-		                w->key);
+		return diag_add(c->d, c->file, c->line,
+		                "'%s=' takes one value: quote a comma", w->key);
 	r = option_set(c, o, &w->values[0], line);
 	if (r == -EINVAL)
 		return diag_add(c->d, c->file, c->line, "'%s=%s': expected %s", w->key,
@@ -134,15 +142,18 @@ int compile_options_check(struct compiler *c, struct policy_line *line, unsigned
 			result = diag_add(c->d, c->file, c->line,
 			                  "'%s=' has no meaning with this action",
 			                  options[o].name);
-	if (result < 0 || line->action != POLICY_SCAN || line->events != POLICY_WRITE_CLOSE)
+	if (result < 0 || line->action != POLICY_SCAN ||
+	    line->events != POLICY_WRITE_CLOSE)
 		return result;
 
 	/* The file has been written and closed: there is nothing left to deny. */
 	if (seen & 1U << OPT_ON_ERROR && line->on_error == ON_ERROR_DENY)
-		return diag_add(c->d, c->file, c->line, "a write-close cannot be denied");
+		return diag_add(c->d, c->file, c->line,
+		                "a write-close cannot be denied");
 	if (!(seen & 1U << OPT_ON_MATCH))
 		line->on_match = ON_MATCH_LOG;
 	else if (line->on_match == ON_MATCH_DENY)
-		return diag_add(c->d, c->file, c->line, "a write-close cannot be denied");
+		return diag_add(c->d, c->file, c->line,
+		                "a write-close cannot be denied");
 	return 0;
 }

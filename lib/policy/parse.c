@@ -15,7 +15,7 @@
 
 struct parser {
 	struct compiler c;
-	char *buf;                  /* POLICY_LINE_BYTES_MAX + 1, the compiler writes to it */
+	char *buf; /* POLICY_LINE_BYTES_MAX + 1, the compiler writes to it */
 	struct word_value *scratch; /* WORD_VALUES_MAX */
 };
 
@@ -44,7 +44,8 @@ static int parse_line(struct parser *p, const char *text, size_t len)
 		unsigned char byte = (unsigned char)text[i];
 
 		if ((byte < 0x20 && byte != '\t') || byte == 0x7f)
-			return diag_add(c->d, c->file, c->line, "control byte 0x%02x", byte);
+			return diag_add(c->d, c->file, c->line, "control byte 0x%02x",
+			                byte);
 	}
 	while (len > 0 && is_blank(text[len - 1]))
 		len--;
@@ -85,7 +86,8 @@ static int parse_source(struct parser *p, const struct policy_source *s)
 	return result;
 }
 
-/* The image is what the sealed side gets: a policy it would refuse must not come so far. */
+/* The image is what the sealed side gets: a policy it would refuse must not come so
+ * far. */
 static int check_image(const struct policy *p, struct diag *d)
 {
 	_cleanup_(freep) char *image = NULL;
@@ -93,8 +95,10 @@ static int check_image(const struct policy *p, struct diag *d)
 	int r = policy_image(p, &image, &len);
 
 	if (r == -E2BIG)
-		return diag_add(d, NULL, 0, "the policy is too large: its image has more than %d "
-		                "bytes", POLICY_IMAGE_BYTES_MAX);
+		return diag_add(d, NULL, 0,
+		                "the policy is too large: its image has more than %d "
+		                "bytes",
+		                POLICY_IMAGE_BYTES_MAX);
 	return r;
 }
 

@@ -5,7 +5,8 @@
  * Owns: what a well-formed path in a configuration is. Must not own: whether it exists.
  * Hands off to: conf and policy.
  *
- * The kernel reports normalised paths, so one that is not would never match: better to say so.
+ * The kernel reports normalised paths, so one that is not would never match: better to
+ * say so.
  */
 #include "pathname.h"
 

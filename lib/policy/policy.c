@@ -77,7 +77,8 @@ bool policy_line_final(const struct policy_line *line)
 {
 	const unsigned both = POLICY_OPEN | POLICY_EXEC;
 
-	return line->n_preds == 0 && line->expires == 0 && (line->events & both) == both;
+	return line->n_preds == 0 && line->expires == 0 &&
+	       (line->events & both) == both;
 }
 
 unsigned policy_line_preds(const struct policy_line *line)
@@ -131,7 +132,8 @@ int policy_finish(struct policy *p, struct diag *d)
 	}
 	if (!last || last->action != POLICY_SCAN)
 		return diag_add(d, last ? last->file : NULL, last ? last->line : 0,
-		                "no rule behind this one can be reached: it must be 'scan any'");
+		                "no rule behind this one can be reached: it must be "
+		                "'scan any'");
 	return 0;
 }
 

@@ -2,8 +2,9 @@
 /*
  * Sets: `set @name = a, b`
  *
- * Owns: names and members while a policy is read. Must not own: what the members are; the
- * predicate that uses a set checks them. Hands off to: compile.c, which expands them.
+ * Owns: names and members while a policy is read. Must not own: what the members are;
+ * the predicate that uses a set checks them. Hands off to: compile.c, which expands
+ * them.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -39,8 +40,10 @@ static int set_fill(struct compiler *c, const struct word *w, struct policy_set 
 		if (!one.quoted && one.str[0] == '@') {
 			other = set_find(c, one.str);
 			if (!other)
-				return diag_add(c->d, c->file, c->line, "set '%s' is not "
-				                "defined above", one.str);
+				return diag_add(c->d, c->file, c->line,
+				                "set '%s' is not "
+				                "defined above",
+				                one.str);
 			from = other->members;
 			n = other->n_members;
 		}
@@ -85,8 +88,9 @@ int set_define(struct compiler *c, const struct word *w)
 	if (!name_valid(w->key))
 		return diag_add(c->d, c->file, c->line, "bad set name '%s'", w->key);
 	if (old)
-		return diag_add(c->d, c->file, c->line, "set '%s' is already defined at %s:%u",
-		                w->key, old->file, old->line);
+		return diag_add(c->d, c->file, c->line,
+		                "set '%s' is already defined at %s:%u", w->key,
+		                old->file, old->line);
 	if (c->n_sets >= POLICY_SETS_MAX || c->arena.total_bytes > ARENA_BYTES_MAX) {
 		(void)diag_add(c->d, c->file, c->line, "too many or too large sets");
 		return -E2BIG;

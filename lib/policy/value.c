@@ -17,7 +17,8 @@
 #include "internal.h"
 #include "pathname.h"
 
-#define NAME_VALUE_MAX 255 /* a unit, slice or file system type: the kernel's NAME_MAX */
+#define NAME_VALUE_MAX                                                                 \
+	255 /* a unit, slice or file system type: the kernel's NAME_MAX */
 
 enum value_kind {
 	KIND_PATH,
@@ -152,8 +153,8 @@ static const char *number_parse(enum value_kind kind, const char *s,
 }
 
 int pred_value_parse(enum pred_type type, const char *s, size_t len,
-                     const struct policy_names *names, struct arena *a, struct pred_value *v,
-                     const char **ret_why)
+                     const struct policy_names *names, struct arena *a,
+                     struct pred_value *v, const char **ret_why)
 {
 	enum value_kind kind = preds[type].kind;
 	const char *why;

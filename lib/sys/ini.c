@@ -5,8 +5,8 @@
  * Owns: the syntax. Must not own: which sections and keys exist, what a value means.
  * Hands off to: the callback, key by key.
  *
- * Own code because the libraries at hand cut lines at 200 bytes or keep the first of repeated
- * keys and drop the rest in silence.
+ * Own code because the libraries at hand cut lines at 200 bytes or keep the first of
+ * repeated keys and drop the rest in silence.
  */
 #include "custos/ini.h"
 
@@ -57,11 +57,13 @@ static int ini_section(struct ini *ini, char *s)
 	ini->have_section = true;
 	ini->section[0] = '\0';
 	if (s[len - 1] != ']')
-		return diag_add(ini->d, ini->file, ini->line, "section header without ']'");
+		return diag_add(ini->d, ini->file, ini->line,
+		                "section header without ']'");
 	s[len - 1] = '\0';
 	s++;
 	if (!is_name(s))
-		return diag_add(ini->d, ini->file, ini->line, "bad section name '%s'", s);
+		return diag_add(ini->d, ini->file, ini->line, "bad section name '%s'",
+		                s);
 	memcpy(ini->section, s, len - 1);
 	return ini->fn(ini->userdata, ini->section, NULL, NULL, ini->line);
 }
@@ -82,8 +84,8 @@ static int ini_assignment(struct ini *ini, char *s)
 		return diag_add(ini->d, ini->file, ini->line,
 		                "a line cannot be continued with '\\'");
 	if (!ini->have_section)
-		return diag_add(ini->d, ini->file, ini->line, "'%s=' before any section",
-		                key);
+		return diag_add(ini->d, ini->file, ini->line,
+		                "'%s=' before any section", key);
 	if (!ini->section[0])
 		return 0; /* its header was reported */
 	return ini->fn(ini->userdata, ini->section, key, value, ini->line);
@@ -94,14 +96,14 @@ static int ini_line(struct ini *ini, const char *text, size_t len)
 	char *s;
 
 	if (len > INI_LINE_MAX)
-		return diag_add(ini->d, ini->file, ini->line, "line is longer than %d bytes",
-		                INI_LINE_MAX);
+		return diag_add(ini->d, ini->file, ini->line,
+		                "line is longer than %d bytes", INI_LINE_MAX);
 	for (size_t i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)text[i];
 
 		if ((c < 0x20 && c != '\t') || c == 0x7f)
-			return diag_add(ini->d, ini->file, ini->line, "control byte 0x%02x",
-			                c);
+			return diag_add(ini->d, ini->file, ini->line,
+			                "control byte 0x%02x", c);
 	}
 	memcpy(ini->buf, text, len);
 	ini->buf[len] = '\0';
@@ -119,7 +121,8 @@ int ini_parse(const char *file, const char *text, size_t len, ini_fn fn, void *u
 	int r, result = 0;
 
 	if (len > INI_BYTES_MAX)
-		return diag_add(d, file, 0, "file is larger than %d bytes", INI_BYTES_MAX);
+		return diag_add(d, file, 0, "file is larger than %d bytes",
+		                INI_BYTES_MAX);
 
 	while (len > 0) {
 		const char *nl = memchr(text, '\n', len);

@@ -58,21 +58,17 @@ static nsec_t unit_parse(const char **s)
 		const char *name;
 		nsec_t factor;
 	} units[] = {
-		{"us", NSEC_PER_USEC},
-		{"ms", NSEC_PER_MSEC},
-		{"s", NSEC_PER_SEC},
-		{"sec", NSEC_PER_SEC},
-		{"m", 60 * NSEC_PER_SEC},
-		{"min", 60 * NSEC_PER_SEC},
-		{"h", 3600 * NSEC_PER_SEC},
-		{"hr", 3600 * NSEC_PER_SEC},
-		{"d", 86400 * NSEC_PER_SEC},
-		{"w", 7 * 86400 * NSEC_PER_SEC},
+		{"us", NSEC_PER_USEC},       {"ms", NSEC_PER_MSEC},
+		{"s", NSEC_PER_SEC},         {"sec", NSEC_PER_SEC},
+		{"m", 60 * NSEC_PER_SEC},    {"min", 60 * NSEC_PER_SEC},
+		{"h", 3600 * NSEC_PER_SEC},  {"hr", 3600 * NSEC_PER_SEC},
+		{"d", 86400 * NSEC_PER_SEC}, {"w", 7 * 86400 * NSEC_PER_SEC},
 	};
 	size_t len = strspn(*s, "abcdefghijklmnopqrstuvwxyz");
 
 	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
-		if (strlen(units[i].name) != len || strncmp(*s, units[i].name, len) != 0)
+		if (strlen(units[i].name) != len ||
+		    strncmp(*s, units[i].name, len) != 0)
 			continue;
 		*s += len;
 		return units[i].factor;

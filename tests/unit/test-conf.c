@@ -58,8 +58,10 @@ START_TEST(conf_parse_every_key_is_taken)
 {
 	_cleanup_(conf_deinit) struct conf c;
 
-	parse_ok("[Daemon]\nMode=monitor\nOperatorGroup=ops\n[Watch]\nMount=/srv/\nMount=/\n"
-	         "[Limits]\nMaxFileSize=1G\nTimeout=1s 500ms\nWorkers=4\nCacheMemory=1M\n"
+	parse_ok("[Daemon]\nMode=monitor\nOperatorGroup=ops\n[Watch]\nMount=/srv/"
+	         "\nMount=/\n"
+	         "[Limits]\nMaxFileSize=1G\nTimeout=1s "
+	         "500ms\nWorkers=4\nCacheMemory=1M\n"
 	         "[Rules]\nHashes=/a b\nHashes=/c\nAllowHashes=/d\nYara=/e\n"
 	         "[Bundles]\nThreshold=2\nMaxAge=2w\n",
 	         &c);
@@ -86,12 +88,14 @@ START_TEST(conf_parse_empty_value_gives_default_back)
 {
 	_cleanup_(conf_deinit) struct conf c, dflt;
 
-	parse_ok("[Daemon]\nMode=monitor\nMode=\nOperatorGroup=x\nOperatorGroup=\n"
-	         "[Watch]\nMount=/a\nMount=\n[Limits]\nMaxFileSize=1\nMaxFileSize=\n"
-	         "Timeout=9s\nTimeout=\nWorkers=3\nWorkers=\nCacheMemory=2M\nCacheMemory=\n"
-	         "[Rules]\nYara=/a\nYara=\nYara=/b\n[Bundles]\nThreshold=3\nThreshold=\n"
-	         "MaxAge=1h\nMaxAge=\n",
-	         &c);
+	parse_ok(
+		"[Daemon]\nMode=monitor\nMode=\nOperatorGroup=x\nOperatorGroup=\n"
+		"[Watch]\nMount=/a\nMount=\n[Limits]\nMaxFileSize=1\nMaxFileSize=\n"
+		"Timeout=9s\nTimeout=\nWorkers=3\nWorkers=\nCacheMemory="
+	        "2M\nCacheMemory=\n"
+		"[Rules]\nYara=/a\nYara=\nYara=/b\n[Bundles]\nThreshold=3\nThreshold=\n"
+		"MaxAge=1h\nMaxAge=\n",
+		&c);
 	ck_assert_uint_eq(c.yara.n, 1);
 	ck_assert_str_eq(c.yara.items[0], "/b");
 	conf_init(&dflt);
@@ -122,7 +126,8 @@ START_TEST(conf_parse_bounds_are_inclusive)
 {
 	_cleanup_(conf_deinit) struct conf c, b;
 
-	parse_ok("[Limits]\nMaxFileSize=2147483647\nTimeout=60s\nWorkers=256\nCacheMemory=4G\n"
+	parse_ok("[Limits]\nMaxFileSize=2147483647\nTimeout=60s\nWorkers="
+	         "256\nCacheMemory=4G\n"
 	         "[Bundles]\nThreshold=16\nMaxAge=3650d\n",
 	         &c);
 	parse_ok("[Limits]\nMaxFileSize=1\nTimeout=50ms\nWorkers=0\nCacheMemory=1M\n"
@@ -130,28 +135,32 @@ START_TEST(conf_parse_bounds_are_inclusive)
 	         &b);
 	expect_errors("[Limits]\nMaxFileSize=2G\nTimeout=60001ms\nWorkers=257\n"
 	              "CacheMemory=4294967297\n[Bundles]\nThreshold=17\nMaxAge=3651d\n",
-	              "f:2: 'MaxFileSize=2G': expected a size from 1 to 2147483647 bytes, such "
+	              "f:2: 'MaxFileSize=2G': expected a size from 1 to 2147483647 "
+	              "bytes, such "
 	              "as 100M\n"
 	              "f:3: 'Timeout=60001ms': expected a duration from 50ms to 60s\n"
 	              "f:4: 'Workers=257': expected a number from 0 to 256\n"
 	              "f:5: 'CacheMemory=4294967297': expected a size from 1M to 4G\n"
 	              "f:7: 'Threshold=17': expected a number from 1 to 16\n"
 	              "f:8: 'MaxAge=3651d': expected a duration from 1h to 3650d");
-	expect_errors("[Limits]\nMaxFileSize=0\nTimeout=49ms\nWorkers=-1\nCacheMemory=1023K\n"
-	              "[Bundles]\nThreshold=0\nMaxAge=59min\n",
-	              "f:2: 'MaxFileSize=0': expected a size from 1 to 2147483647 bytes, such as "
-	              "100M\n"
-	              "f:3: 'Timeout=49ms': expected a duration from 50ms to 60s\n"
-	              "f:4: 'Workers=-1': expected a number from 0 to 256\n"
-	              "f:5: 'CacheMemory=1023K': expected a size from 1M to 4G\n"
-	              "f:7: 'Threshold=0': expected a number from 1 to 16\n"
-	              "f:8: 'MaxAge=59min': expected a duration from 1h to 3650d");
+	expect_errors(
+		"[Limits]\nMaxFileSize=0\nTimeout=49ms\nWorkers=-1\nCacheMemory=1023K\n"
+		"[Bundles]\nThreshold=0\nMaxAge=59min\n",
+		"f:2: 'MaxFileSize=0': expected a size from 1 to 2147483647 bytes, "
+	        "such as "
+		"100M\n"
+		"f:3: 'Timeout=49ms': expected a duration from 50ms to 60s\n"
+		"f:4: 'Workers=-1': expected a number from 0 to 256\n"
+		"f:5: 'CacheMemory=1023K': expected a size from 1M to 4G\n"
+		"f:7: 'Threshold=0': expected a number from 1 to 16\n"
+		"f:8: 'MaxAge=59min': expected a duration from 1h to 3650d");
 }
 END_TEST
 
 START_TEST(conf_parse_unknown_names_are_all_reported)
 {
-	expect_errors("[Daemon]\nMode=Enforce\nmode=enforce\n[daemon]\nMode=enforce\n[Limits]\n"
+	expect_errors("[Daemon]\nMode=Enforce\nmode=enforce\n[daemon]\nMode=enforce\n["
+	              "Limits]\n"
 	              "ArchiveDepth=3\nWorkers=1K\n[Rules]\nMode=enforce\nYara=rules\n"
 	              "Hashes=/a/../b\n[Daemon]\nOperatorGroup=a b\n",
 	              "f:2: 'Mode=Enforce': expected enforce or monitor\n"
@@ -160,8 +169,10 @@ START_TEST(conf_parse_unknown_names_are_all_reported)
 	              "f:7: unknown key 'ArchiveDepth=' in [Limits]\n"
 	              "f:8: 'Workers=1K': expected a number from 0 to 256\n"
 	              "f:10: unknown key 'Mode=' in [Rules]\n"
-	              "f:11: 'Yara=rules': expected an absolute path without '.', '..' and '//'\n"
-	              "f:12: 'Hashes=/a/../b': expected an absolute path without '.', '..' and "
+	              "f:11: 'Yara=rules': expected an absolute path without '.', '..' "
+	              "and '//'\n"
+	              "f:12: 'Hashes=/a/../b': expected an absolute path without '.', "
+	              "'..' and "
 	              "'//'\n"
 	              "f:14: 'OperatorGroup=a b': expected a group name");
 }
@@ -187,6 +198,7 @@ START_TEST(conf_parse_list_at_limit_passes_and_past_it_fails)
 END_TEST
 
 UNIT_MAIN("conf", conf_parse_empty_gives_defaults, conf_parse_every_key_is_taken,
-          conf_parse_empty_value_gives_default_back, conf_parse_mount_auto_empties_the_list,
-          conf_parse_bounds_are_inclusive, conf_parse_unknown_names_are_all_reported,
+          conf_parse_empty_value_gives_default_back,
+          conf_parse_mount_auto_empties_the_list, conf_parse_bounds_are_inclusive,
+          conf_parse_unknown_names_are_all_reported,
           conf_parse_list_at_limit_passes_and_past_it_fails)

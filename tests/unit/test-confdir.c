@@ -12,21 +12,24 @@
 #include "unit.h"
 
 static char root[] = "/tmp/custos-confdir-XXXXXX";
-static const struct confdir_want want = {.main = "m.conf", .subdir = "m.d", .suffix = ".conf"};
+static const struct confdir_want want = {
+	.main = "m.conf", .subdir = "m.d", .suffix = ".conf"};
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+static int remove_one(const char *path, const struct stat *st, int type,
+                      struct FTW *ftw)
 {
 	return remove(path);
 }
 
-/* Three directories v(endor), r(un), e(tc) below a fresh root; the working directory is there. */
+/* Three directories v(endor), r(un), e(tc) below a fresh root; the working directory is
+ * there. */
 static void setup(void)
 {
 	umask(022);
 	ck_assert_ptr_nonnull(mkdtemp(root));
 	ck_assert_int_eq(chdir(root), 0);
-	for (const char *const *d = (const char *const[]){"v", "v/m.d", "r", "r/m.d", "e", "e/m.d",
-	                                                  NULL};
+	for (const char *const *d = (const char *const[]){"v", "v/m.d", "r", "r/m.d",
+	                                                  "e", "e/m.d", NULL};
 	     *d; d++)
 		ck_assert_int_eq(mkdir(*d, 0755), 0);
 }
@@ -47,7 +50,8 @@ static void put(const char *path, const char *text)
 }
 
 /* "path=text " of every file, then the errors. */
-static void expect_dirs(const char *const *dirs, size_t n, bool must_exist, const char *expected)
+static void expect_dirs(const char *const *dirs, size_t n, bool must_exist,
+                        const char *expected)
 {
 	_cleanup_(confdir_files_deinit) struct confdir_files files = {0};
 	_cleanup_(diag_deinit) struct diag d = DIAG_NULL;
@@ -89,7 +93,8 @@ START_TEST(confdir_read_missing_root_is_reported)
 
 	setup();
 	expect_dirs(none, 1, true, "x: No such file or directory\n");
-	ck_assert_int_eq(confdir_read("x", &want, &(struct confdir_files){0}, NULL), -EINVAL);
+	ck_assert_int_eq(confdir_read("x", &want, &(struct confdir_files){0}, NULL),
+	                 -EINVAL);
 	teardown();
 }
 END_TEST
@@ -180,7 +185,8 @@ START_TEST(confdir_read_untrusted_directories_are_reported)
 }
 END_TEST
 
-/* As a user the same is proven by the group/other bits; giving a file away takes root. */
+/* As a user the same is proven by the group/other bits; giving a file away takes root.
+ */
 START_TEST(confdir_read_foreign_owner_is_reported)
 {
 	setup();
@@ -189,7 +195,8 @@ START_TEST(confdir_read_foreign_owner_is_reported)
 		ck_assert_int_eq(chown("v/m.conf", 1, 1), 0);
 		ck_assert_int_eq(symlink("/dev/null", "e/m.d/10-a.conf"), 0);
 		ck_assert_int_eq(lchown("e/m.d/10-a.conf", 1, 1), 0);
-		expect("v/m.conf: not owned by root\ne/m.d/10-a.conf: not owned by root\n");
+		expect("v/m.conf: not owned by root\ne/m.d/10-a.conf: not owned by "
+		       "root\n");
 	}
 	teardown();
 }
@@ -227,7 +234,8 @@ START_TEST(confdir_read_files_past_limit_are_reported)
 	ck_assert_uint_eq(files.n, CONFDIR_FILES_MAX);
 	confdir_files_deinit(&files);
 	put("v/m.d/more.conf", "x");
-	ck_assert_int_eq(confdir_read_dirs(&dir, 1, true, &want, &files, NULL), -EINVAL);
+	ck_assert_int_eq(confdir_read_dirs(&dir, 1, true, &want, &files, NULL),
+	                 -EINVAL);
 	teardown();
 }
 END_TEST
@@ -242,7 +250,8 @@ START_TEST(conf_load_merges_and_reports_over_all_files)
 	conf_init(&c);
 	ck_assert_int_eq(mkdir("v/custosd.conf.d", 0755), 0);
 	put("v/custosd.conf", "[Limits]\nWorkers=1\nTimeout=9s\n[Watch]\nMount=/a\n");
-	put("v/custosd.conf.d/60-site.conf", "[Limits]\nWorkers=2\n[Watch]\nMount=/b\n");
+	put("v/custosd.conf.d/60-site.conf",
+	    "[Limits]\nWorkers=2\n[Watch]\nMount=/b\n");
 	ck_assert_int_eq(conf_load("v", &c, &d), 0);
 	ck_assert_uint_eq(c.n_workers, 2);
 	ck_assert_uint_eq(c.timeout, 9 * NSEC_PER_SEC);
@@ -253,17 +262,19 @@ START_TEST(conf_load_merges_and_reports_over_all_files)
 	ck_assert_int_eq(symlink("x", "v/custosd.conf.d/70-x.conf"), 0);
 	ck_assert_int_eq(conf_load("v", &c, &d), -EINVAL);
 	text = diag_text(&d);
-	ck_assert_str_eq(text, "v/custosd.conf.d/70-x.conf: a symbolic link to something else "
-	                       "than /dev/null\n"
-	                       "v/custosd.conf:2: 'Workers=x': expected a number from 0 to 256\n"
-	                       "v/custosd.conf.d/60-site.conf:2: 'Workers=y': expected a number "
-	                       "from 0 to 256");
+	ck_assert_str_eq(
+		text, "v/custosd.conf.d/70-x.conf: a symbolic link to something else "
+		      "than /dev/null\n"
+		      "v/custosd.conf:2: 'Workers=x': expected a number from 0 to 256\n"
+		      "v/custosd.conf.d/60-site.conf:2: 'Workers=y': expected a number "
+		      "from 0 to 256");
 	ck_assert_uint_eq(c.n_workers, 2);
 	teardown();
 }
 END_TEST
 
-UNIT_MAIN("confdir", confdir_read_nothing_gives_no_files, confdir_read_missing_root_is_reported,
+UNIT_MAIN("confdir", confdir_read_nothing_gives_no_files,
+          confdir_read_missing_root_is_reported,
           confdir_read_root_without_subdir_is_fine,
           confdir_read_later_directory_overrides_by_name,
           confdir_read_null_link_and_empty_file_mask,

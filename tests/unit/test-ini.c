@@ -13,17 +13,18 @@ struct trace {
 	int result; /* to be returned for the key "Fail" */
 };
 
-static int trace_fn(void *userdata, const char *section, const char *key, const char *value,
-                    unsigned line)
+static int trace_fn(void *userdata, const char *section, const char *key,
+                    const char *value, unsigned line)
 {
 	struct trace *t = userdata;
 	size_t at = strlen(t->text);
 
 	if (!key)
-		(void)snprintf(t->text + at, sizeof(t->text) - at, "%u[%s]\n", line, section);
+		(void)snprintf(t->text + at, sizeof(t->text) - at, "%u[%s]\n", line,
+		               section);
 	else
-		(void)snprintf(t->text + at, sizeof(t->text) - at, "%u %s.%s=<%s>\n", line,
-		               section, key, value);
+		(void)snprintf(t->text + at, sizeof(t->text) - at, "%u %s.%s=<%s>\n",
+		               line, section, key, value);
 	return key && strcmp(key, "Fail") == 0 ? t->result : 0;
 }
 
@@ -52,8 +53,10 @@ static void expect(const char *text, size_t len, const char *trace, const char *
 START_TEST(ini_parse_valid_calls_back_in_order)
 {
 	EXPECT("", "", "");
-	EXPECT("\n# c\n ; c\n[A]\nK = v v \n\tL=\n[B-2_]\nK=1", "4[A]\n5 A.K=<v v>\n6 A.L=<>\n"
-	       "7[B-2_]\n8 B-2_.K=<1>\n", "");
+	EXPECT("\n# c\n ; c\n[A]\nK = v v \n\tL=\n[B-2_]\nK=1",
+	       "4[A]\n5 A.K=<v v>\n6 A.L=<>\n"
+	       "7[B-2_]\n8 B-2_.K=<1>\n",
+	       "");
 }
 END_TEST
 
@@ -73,8 +76,7 @@ END_TEST
 
 START_TEST(ini_parse_broken_lines_are_all_reported)
 {
-	EXPECT("K=1\n[A\nL=1\n[]\n[A]b\nfoo\n=x\na b=c\n[Ok]\nM=x\\\n\r\n",
-	       "9[Ok]\n",
+	EXPECT("K=1\n[A\nL=1\n[]\n[A]b\nfoo\n=x\na b=c\n[Ok]\nM=x\\\n\r\n", "9[Ok]\n",
 	       "f:1: 'K=' before any section\n"
 	       "f:2: section header without ']'\n"
 	       "f:4: bad section name ''\n"
@@ -90,9 +92,12 @@ END_TEST
 START_TEST(ini_parse_binary_is_refused)
 {
 	EXPECT("[A]\nK=a\0b\n", "1[A]\n", "f:2: control byte 0x00");
-	EXPECT("\x7f" "ELF", "", "f:1: control byte 0x7f");
+	EXPECT("\x7f"
+	       "ELF",
+	       "", "f:1: control byte 0x7f");
 	EXPECT("# \x1b[31m", "", "f:1: control byte 0x1b");
-	EXPECT("\xef\xbb\xbf[A]\n", "", "f:1: neither a section, a comment nor 'Key=value'");
+	EXPECT("\xef\xbb\xbf[A]\n", "",
+	       "f:1: neither a section, a comment nor 'Key=value'");
 }
 END_TEST
 
@@ -105,7 +110,8 @@ START_TEST(ini_parse_line_at_limit_passes_and_past_it_fails)
 	memset(text, 'v', sizeof(text));
 	memcpy(text, "[A]\nK=", 6);
 	ck_assert_int_eq(parse(text, INI_LINE_MAX + 4, &t, &errors), 0);
-	ck_assert_uint_eq(strlen(t.text), strlen("1[A]\n2 A.K=<>\n") + INI_LINE_MAX - 2);
+	ck_assert_uint_eq(strlen(t.text),
+	                  strlen("1[A]\n2 A.K=<>\n") + INI_LINE_MAX - 2);
 	free(errors);
 	t.text[0] = '\0';
 	ck_assert_int_eq(parse(text, INI_LINE_MAX + 5, &t, &errors), -EINVAL);
@@ -149,7 +155,8 @@ END_TEST
 
 UNIT_MAIN("ini", ini_parse_valid_calls_back_in_order,
           ini_parse_value_keeps_comment_and_equal_signs,
-          ini_parse_repeated_keys_are_all_passed_on, ini_parse_broken_lines_are_all_reported,
-          ini_parse_binary_is_refused, ini_parse_line_at_limit_passes_and_past_it_fails,
+          ini_parse_repeated_keys_are_all_passed_on,
+          ini_parse_broken_lines_are_all_reported, ini_parse_binary_is_refused,
+          ini_parse_line_at_limit_passes_and_past_it_fails,
           ini_parse_file_at_limit_passes_and_past_it_fails,
           ini_parse_callback_einval_goes_on_other_errors_stop)

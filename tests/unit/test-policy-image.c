@@ -13,7 +13,8 @@
 #define NOW        INT64_C(1800000000)
 
 /* Small domains, so that random queries do match random rules. */
-static const char *const paths[] = {"/", "/a", "/a/b", "/a/b/c", "/ab", "/srv/x.doc", ""};
+static const char *const paths[] = {"/",   "/a",         "/a/b", "/a/b/c",
+                                    "/ab", "/srv/x.doc", ""};
 static const char *const types[] = {"ext4", "xfs", "proc", ""};
 static const char *const units[] = {"a.service", "b.service", ""};
 static const char *const slices[] = {"a.slice", "b.slice", ""};
@@ -68,7 +69,9 @@ static void random_pred(FILE *f, unsigned which)
 		break;
 	default:
 		(void)fprintf(f, " event=%s",
-		              PICK(((const char *const[]){"open", "exec", "write-close,open"}), 0));
+		              PICK(((const char *const[]){"open", "exec",
+		                                          "write-close,open"}),
+		                   0));
 		break;
 	}
 }
@@ -84,11 +87,12 @@ static void random_rule(FILE *f)
 	if (action != 0 && random() % 2)
 		random_pred(f, (first + 1 + (unsigned)random() % 14) % 15);
 	if (action == 2 && random() % 2)
-		(void)fprintf(f, " on-match=log on-error=deny timeout=%lds max-size=%ldK",
+		(void)fprintf(f,
+		              " on-match=log on-error=deny timeout=%lds max-size=%ldK",
 		              1 + random() % 60, 1 + random() % 60);
 	if (random() % 3 == 0)
-		(void)fprintf(f, " expires=%d-01-01 reason=\"r, %ld\"", random() % 2 ? 2020 : 2040,
-		              random());
+		(void)fprintf(f, " expires=%d-01-01 reason=\"r, %ld\"",
+		              random() % 2 ? 2020 : 2040, random());
 	(void)fputc('\n', f);
 }
 
@@ -164,7 +168,8 @@ static void expect_same(const struct policy *a, const struct policy *b,
 }
 
 /* Facts fetched one after the other lead to the answer that all facts at once give. */
-static void expect_stepwise(const struct policy *p, struct policy_query q, unsigned seed)
+static void expect_stepwise(const struct policy *p, struct policy_query q,
+                            unsigned seed)
 {
 	const struct policy_line *full, *step, *mark;
 	unsigned missing;
@@ -187,7 +192,8 @@ START_TEST(policy_image_random_policies_decide_the_same)
 	(void)printf("SEED=%u\n", seed);
 	srandom(seed);
 	for (unsigned i = 0; i < N_POLICIES; i++) {
-		_cleanup_(policy_freep) struct policy *p = random_policy(seed), *copy = NULL;
+		_cleanup_(policy_freep) struct policy *p = random_policy(seed),
+						      *copy = NULL;
 
 		copy = through_image(p);
 		for (unsigned k = 0; k < N_QUERIES; k++) {
@@ -201,26 +207,30 @@ START_TEST(policy_image_random_policies_decide_the_same)
 }
 END_TEST
 
-static const char sample[] = "set @s = /a, \"/b c\"\n"
-			     "nowatch fstype=proc reason=\"r\"\n"
-			     "scan dir=@s uid=1,2 timeout=1s expires=2030-01-01 log=all\n"
-			     "scan any";
+static const char sample[] =
+	"set @s = /a, \"/b c\"\n"
+	"nowatch fstype=proc reason=\"r\"\n"
+	"scan dir=@s uid=1,2 timeout=1s expires=2030-01-01 log=all\n"
+	"scan any";
 
 static struct policy *sample_policy(void)
 {
 	struct policy *p = NULL;
 
-	ck_assert_int_eq(policy_parse("the file", sample, sizeof(sample) - 1, &p, NULL), 0);
+	ck_assert_int_eq(policy_parse("the file", sample, sizeof(sample) - 1, &p, NULL),
+	                 0);
 	return p;
 }
 
 START_TEST(policy_parse_image_keeps_every_field)
 {
-	_cleanup_(policy_freep) struct policy *p = sample_policy(), *copy = through_image(p);
+	_cleanup_(policy_freep) struct policy *p = sample_policy(),
+					      *copy = through_image(p);
 
 	ck_assert_uint_eq(policy_n_lines(copy), 3);
 	for (size_t i = 0; i < 3; i++) {
-		const struct policy_line *a = policy_line(p, i), *b = policy_line(copy, i);
+		const struct policy_line *a = policy_line(p, i),
+					 *b = policy_line(copy, i);
 
 		ck_assert_int_eq(a->action, b->action);
 		ck_assert_uint_eq(a->events, b->events);
@@ -256,7 +266,8 @@ START_TEST(policy_parse_image_truncated_is_refused)
 }
 END_TEST
 
-/* A flipped bit is refused or gives a policy that is still one: no crash, an end in `scan`. */
+/* A flipped bit is refused or gives a policy that is still one: no crash, an end in
+ * `scan`. */
 START_TEST(policy_parse_image_flipped_bits_stay_sound)
 {
 	_cleanup_(policy_freep) struct policy *p = sample_policy();
@@ -266,7 +277,8 @@ START_TEST(policy_parse_image_flipped_bits_stay_sound)
 	ck_assert_int_eq(policy_image(p, &image, &len), 0);
 	for (size_t bit = 0; bit < 8 * len; bit++) {
 		_cleanup_(policy_freep) struct policy *copy = NULL;
-		struct policy_query q = {.known = 7, .event = POLICY_EXEC, .path = "/z"};
+		struct policy_query q = {
+			.known = 7, .event = POLICY_EXEC, .path = "/z"};
 		const struct policy_line *line;
 		int r;
 
@@ -287,14 +299,17 @@ START_TEST(policy_parse_image_too_large_is_refused)
 	_cleanup_(freep) char *image = calloc(1, POLICY_IMAGE_BYTES_MAX + 1);
 	struct policy *p;
 
-	ck_assert_int_eq(policy_parse_image(image, POLICY_IMAGE_BYTES_MAX, &p), -EBADMSG);
-	ck_assert_int_eq(policy_parse_image(image, POLICY_IMAGE_BYTES_MAX + 1, &p), -E2BIG);
+	ck_assert_int_eq(policy_parse_image(image, POLICY_IMAGE_BYTES_MAX, &p),
+	                 -EBADMSG);
+	ck_assert_int_eq(policy_parse_image(image, POLICY_IMAGE_BYTES_MAX + 1, &p),
+	                 -E2BIG);
 }
 END_TEST
 
 START_TEST(policy_digest_tells_policies_apart)
 {
-	_cleanup_(policy_freep) struct policy *a = sample_policy(), *b = sample_policy(), *c = NULL;
+	_cleanup_(policy_freep) struct policy *a = sample_policy(),
+					      *b = sample_policy(), *c = NULL;
 	char x[65], y[65], z[65];
 
 	ck_assert_int_eq(policy_parse("the file", "scan any", 8, &c, NULL), 0);
@@ -309,5 +324,5 @@ END_TEST
 
 UNIT_MAIN("policy-image", policy_image_random_policies_decide_the_same,
           policy_parse_image_keeps_every_field, policy_parse_image_truncated_is_refused,
-          policy_parse_image_flipped_bits_stay_sound, policy_parse_image_too_large_is_refused,
-          policy_digest_tells_policies_apart)
+          policy_parse_image_flipped_bits_stay_sound,
+          policy_parse_image_too_large_is_refused, policy_digest_tells_policies_apart)

@@ -14,7 +14,8 @@
 
 static char root[] = "/tmp/custos-policy-XXXXXX";
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+static int remove_one(const char *path, const struct stat *st, int type,
+                      struct FTW *ftw)
 {
 	return remove(path);
 }
@@ -73,7 +74,8 @@ START_TEST(policy_load_missing_root_fails)
 }
 END_TEST
 
-/* The site's `scan any` comes first; the vendor's behind it is redundant, not a finding. */
+/* The site's `scan any` comes first; the vendor's behind it is redundant, not a
+ * finding. */
 START_TEST(policy_load_site_file_composes_with_vendor_files)
 {
 	_cleanup_(policy_freep) struct policy *p = NULL;
@@ -82,7 +84,8 @@ START_TEST(policy_load_site_file_composes_with_vendor_files)
 
 	setup();
 	put("policy.d/99-default.rules", "scan any\n");
-	put("policy.d/60-site.rules", "scan dir=@x on-match=log\nscan any on-match=log\n");
+	put("policy.d/60-site.rules",
+	    "scan dir=@x on-match=log\nscan any on-match=log\n");
 	put("policy.d/10-default.rules", "nowatch fstype=proc\nset @x = /srv\n");
 	ck_assert_int_eq(load(&p, &errors), 0);
 	ck_assert_uint_eq(policy_n_lines(p), 4);
@@ -98,7 +101,8 @@ START_TEST(policy_load_names_are_resolved)
 {
 	_cleanup_(policy_freep) struct policy *p = NULL;
 	_cleanup_(freep) char *errors = NULL, *expected = NULL;
-	struct policy_query q = {.known = POLICY_FACT_SUBJECT, .event = POLICY_OPEN, .uid = 1};
+	struct policy_query q = {
+		.known = POLICY_FACT_SUBJECT, .event = POLICY_OPEN, .uid = 1};
 	const struct policy_line *line;
 
 	setup();
@@ -107,15 +111,20 @@ START_TEST(policy_load_names_are_resolved)
 	ck_assert_uint_eq(policy_match(p, &q, NOW, &line), 0);
 	ck_assert_uint_eq(line->index, 0);
 
-	put("policy.d/a.rules", "allow uid=nobody-of-that-name\nallow gid=no-such\nscan any\n");
+	put("policy.d/a.rules",
+	    "allow uid=nobody-of-that-name\nallow gid=no-such\nscan any\n");
 	free(ptr_take(&errors));
 	policy_freep(&p);
 	ck_assert_int_eq(load(&p, &errors), -EINVAL);
 	ck_assert_int_ge(asprintf(&expected,
-	                          "%s/policy.d/a.rules:1: 'uid=nobody-of-that-name': the value is "
+	                          "%s/policy.d/a.rules:1: 'uid=nobody-of-that-name': "
+	                          "the value is "
 	                          "not a user this host knows\n"
-	                          "%s/policy.d/a.rules:2: 'gid=no-such': the value is not a group "
-	                          "this host knows", root, root), 0);
+	                          "%s/policy.d/a.rules:2: 'gid=no-such': the value is "
+	                          "not a group "
+	                          "this host knows",
+	                          root, root),
+	                 0);
 	ck_assert_str_eq(errors, expected);
 	teardown();
 }
@@ -134,8 +143,10 @@ START_TEST(policy_load_untrusted_file_is_reported_with_other_errors)
 	ck_assert_ptr_null(p);
 	ck_assert_int_ge(asprintf(&expected,
 	                          "%s/policy.d/a.rules: writable by group or others\n"
-	                          "%s/policy.d/b.rules:1: no predicate: write 'any' if you mean it",
-	                          root, root), 0);
+	                          "%s/policy.d/b.rules:1: no predicate: write 'any' if "
+	                          "you mean it",
+	                          root, root),
+	                 0);
 	ck_assert_str_eq(errors, expected);
 	teardown();
 }
@@ -163,7 +174,9 @@ START_TEST(policy_load_vendor_files_are_clean)
 }
 END_TEST
 
-UNIT_MAIN("policy-load", policy_load_no_file_gives_the_builtin, policy_load_missing_root_fails,
-          policy_load_site_file_composes_with_vendor_files, policy_load_names_are_resolved,
+UNIT_MAIN("policy-load", policy_load_no_file_gives_the_builtin,
+          policy_load_missing_root_fails,
+          policy_load_site_file_composes_with_vendor_files,
+          policy_load_names_are_resolved,
           policy_load_untrusted_file_is_reported_with_other_errors,
           policy_load_vendor_files_are_clean)

@@ -85,10 +85,12 @@ static const struct {
 	{"allow exe=/usr/bin/cat", "allow exe=/usr/bin"},
 	{"allow unit=backup.service", "allow unit=other.service"},
 	{"allow slice=system.slice", "allow slice=user.slice"},
-	{"allow cgroup=/system.slice/backup.service", "allow cgroup=/system.slice/back"},
+	{"allow cgroup=/system.slice/backup.service",
+         "allow cgroup=/system.slice/back"},
 	{"allow container=yes", "allow container=no"},
 	{"set @s = /a, \"/srv\"\nallow dir=@s", "set @s = /a\nallow dir=@s"},
-	{"set @s = /a\nset @t = @s, /srv\nallow dir=/b,@t", "allow dir=\"/srv/upload,x\""},
+	{"set @s = /a\nset @t = @s, /srv\nallow dir=/b,@t",
+         "allow dir=\"/srv/upload,x\""},
 	{"allow dir=/srv uid=33 size>1", "allow dir=/srv uid=33 size<1"},
 	{"allow dir=/srv expires=2027-01-16", "allow dir=/srv expires=2027-01-15"},
 	{"nowatch dir=/srv", "nowatch dir=/usr"},
@@ -108,9 +110,15 @@ END_TEST
 START_TEST(policy_match_unknown_strings_match_nothing)
 {
 	static const char *const rules[] = {
-		"allow exe=/usr/bin/cat", "allow unit=backup.service", "allow slice=system.slice",
-		"allow cgroup=/", "allow fstype=ext4", "allow dir=/", "allow glob=/**",
-		"allow path=/a", "allow mount=/",
+		"allow exe=/usr/bin/cat",
+		"allow unit=backup.service",
+		"allow slice=system.slice",
+		"allow cgroup=/",
+		"allow fstype=ext4",
+		"allow dir=/",
+		"allow glob=/**",
+		"allow path=/a",
+		"allow mount=/",
 	};
 	struct policy_query q = {.known = ALL_FACTS,
 	                         .event = POLICY_OPEN,
@@ -133,20 +141,34 @@ static const struct {
 	const char *pattern, *path;
 	bool match;
 } globs[] = {
-	{"/a/*.c", "/a/b.c", true},        {"/a/*.c", "/a/b/c.c", false},
-	{"/a/*", "/a/b", true},            {"/a/*", "/a", false},
-	{"/a/**", "/a/b/c", true},         {"/a/**", "/a/b", true},
-	{"/a/**", "/a", false},            {"/a/**/z", "/a/z", true},
-	{"/a/**/z", "/a/b/c/z", true},     {"/a/**/z", "/a/b/c/zz", false},
-	{"/**/b/*/d", "/a/b/b/c/d", true}, {"/**/b/*/d", "/a/b/c", false},
-	{"/**/x/**/y", "/x/x/q/y", true},  {"/**", "/", false},
-	{"/**", "/a", true},               {"/a?c", "/abc", true},
-	{"/a?c", "/a/c", false},           {"/[a-c]x", "/bx", true},
-	{"/[!a-c]x", "/bx", false},        {"/[!a-c]x", "/dx", true},
-	{"/[]x]", "/]", true},             {"/[a-]", "/-", true},
-	{"/\\*", "/*", true},              {"/\\*", "/a", false},
-	{"/*a*b*c", "/xxaxxbxxc", true},   {"/*a*b*c", "/xxaxxcxxb", false},
-	{"/a*", "/a", true},               {"/a", "/a/", false},
+	{"/a/*.c", "/a/b.c", true},
+	{"/a/*.c", "/a/b/c.c", false},
+	{"/a/*", "/a/b", true},
+	{"/a/*", "/a", false},
+	{"/a/**", "/a/b/c", true},
+	{"/a/**", "/a/b", true},
+	{"/a/**", "/a", false},
+	{"/a/**/z", "/a/z", true},
+	{"/a/**/z", "/a/b/c/z", true},
+	{"/a/**/z", "/a/b/c/zz", false},
+	{"/**/b/*/d", "/a/b/b/c/d", true},
+	{"/**/b/*/d", "/a/b/c", false},
+	{"/**/x/**/y", "/x/x/q/y", true},
+	{"/**", "/", false},
+	{"/**", "/a", true},
+	{"/a?c", "/abc", true},
+	{"/a?c", "/a/c", false},
+	{"/[a-c]x", "/bx", true},
+	{"/[!a-c]x", "/bx", false},
+	{"/[!a-c]x", "/dx", true},
+	{"/[]x]", "/]", true},
+	{"/[a-]", "/-", true},
+	{"/\\*", "/*", true},
+	{"/\\*", "/a", false},
+	{"/*a*b*c", "/xxaxxbxxc", true},
+	{"/*a*b*c", "/xxaxxcxxb", false},
+	{"/a*", "/a", true},
+	{"/a", "/a/", false},
 };
 
 START_TEST(policy_match_glob_follows_its_rules)
@@ -157,7 +179,8 @@ START_TEST(policy_match_glob_follows_its_rules)
 	for (size_t i = 0; i < ARRAY_SIZE(globs); i++) {
 		(void)snprintf(rule, sizeof(rule), "allow glob=%s", globs[i].pattern);
 		q.path = globs[i].path;
-		ck_assert_msg(decides(rule, &q) == globs[i].match, "%s %s", rule, q.path);
+		ck_assert_msg(decides(rule, &q) == globs[i].match, "%s %s", rule,
+		              q.path);
 	}
 }
 END_TEST
@@ -178,8 +201,8 @@ END_TEST
 
 START_TEST(policy_match_first_line_wins)
 {
-	_cleanup_(policy_freep) struct policy *p =
-		compile("allow dir=/a uid=33\nscan dir=/srv on-match=log\nallow dir=/srv");
+	_cleanup_(policy_freep) struct policy *p = compile(
+		"allow dir=/a uid=33\nscan dir=/srv on-match=log\nallow dir=/srv");
 	struct policy_query q = query();
 	const struct policy_line *line;
 
@@ -193,7 +216,8 @@ END_TEST
 
 START_TEST(policy_match_asks_for_cheap_facts_first)
 {
-	_cleanup_(policy_freep) struct policy *p = compile("allow dir=/srv unit=backup.service");
+	_cleanup_(policy_freep) struct policy *p =
+		compile("allow dir=/srv unit=backup.service");
 	struct policy_query q = query();
 	const struct policy_line *line = NULL;
 
@@ -210,9 +234,9 @@ END_TEST
 
 START_TEST(policy_match_known_failure_needs_no_more_facts)
 {
-	_cleanup_(policy_freep) struct policy *p =
-		compile("allow uid=33 size>5000 dir=/srv\nallow unit=a.service dir=/usr\n"
-	                "allow event=exec uid=33\nallow uid=33 expires=2020-01-01");
+	_cleanup_(policy_freep) struct policy *p = compile(
+		"allow uid=33 size>5000 dir=/srv\nallow unit=a.service dir=/usr\n"
+		"allow event=exec uid=33\nallow uid=33 expires=2020-01-01");
 	struct policy_query q = query();
 	const struct policy_line *line;
 
@@ -253,7 +277,8 @@ END_TEST
 START_TEST(policy_match_write_close_needs_a_line_that_names_it)
 {
 	_cleanup_(policy_freep) struct policy *none = compile("allow dir=/srv");
-	_cleanup_(policy_freep) struct policy *some = compile("scan event=write-close dir=/srv");
+	_cleanup_(policy_freep) struct policy *some =
+		compile("scan event=write-close dir=/srv");
 	struct policy_query q = query();
 	const struct policy_line *line = (void *)&q;
 
@@ -273,7 +298,8 @@ END_TEST
 
 START_TEST(policy_match_expires_at_midnight_utc)
 {
-	_cleanup_(policy_freep) struct policy *p = compile("allow dir=/srv expires=2027-01-15");
+	_cleanup_(policy_freep) struct policy *p =
+		compile("allow dir=/srv expires=2027-01-15");
 	const int64_t midnight = 1799971200;
 	struct policy_query q = query();
 	const struct policy_line *line;
@@ -320,7 +346,8 @@ START_TEST(policy_min_timeout_is_the_smallest)
 {
 	_cleanup_(policy_freep) struct policy *none = compile("scan dir=/a");
 	_cleanup_(policy_freep) struct policy *some =
-		compile("scan dir=/a timeout=2s\nscan dir=/b timeout=300ms\nscan dir=/c timeout=9s");
+		compile("scan dir=/a timeout=2s\nscan dir=/b timeout=300ms\nscan "
+	                "dir=/c timeout=9s");
 
 	ck_assert_uint_eq(policy_min_timeout(none, 5), 5);
 	ck_assert_uint_eq(policy_min_timeout(some, NSEC_PER_SEC), 300 * NSEC_PER_MSEC);
@@ -329,12 +356,12 @@ START_TEST(policy_min_timeout_is_the_smallest)
 END_TEST
 
 UNIT_MAIN("policy-match", policy_match_each_predicate_matches_and_fails,
-          policy_match_unknown_strings_match_nothing, policy_match_glob_follows_its_rules,
-          policy_match_glob_hostile_name_ends, policy_match_first_line_wins,
-          policy_match_asks_for_cheap_facts_first,
+          policy_match_unknown_strings_match_nothing,
+          policy_match_glob_follows_its_rules, policy_match_glob_hostile_name_ends,
+          policy_match_first_line_wins, policy_match_asks_for_cheap_facts_first,
           policy_match_known_failure_needs_no_more_facts,
           policy_match_mark_lines_ask_for_nothing,
           policy_match_nowatch_behind_a_scan_line_asks,
           policy_match_write_close_needs_a_line_that_names_it,
-          policy_match_expires_at_midnight_utc, policy_nowatch_mount_follows_first_match,
-          policy_min_timeout_is_the_smallest)
+          policy_match_expires_at_midnight_utc,
+          policy_nowatch_mount_follows_first_match, policy_min_timeout_is_the_smallest)

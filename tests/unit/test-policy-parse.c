@@ -42,18 +42,22 @@ static char *check(const char *path)
 	return out;
 }
 
-/* x.rules gives x.out. UPDATE=1 writes the files anew, to be read before they are committed. */
+/* x.rules gives x.out. UPDATE=1 writes the files anew, to be read before they are
+ * committed. */
 START_TEST(policy_parse_fixtures_give_their_output)
 {
 	glob_t found;
 
 	ck_assert_int_eq(glob(POLICY_FIXTURES "/*.rules", 0, NULL, &found), 0);
 	for (size_t i = 0; i < found.gl_pathc; i++) {
-		_cleanup_(freep) char *out = NULL, *expected = NULL, *got = check(found.gl_pathv[i]);
+		_cleanup_(freep) char *out = NULL, *expected = NULL,
+				      *got = check(found.gl_pathv[i]);
 		size_t len;
 
-		ck_assert_int_ge(asprintf(&out, "%.*s.out", (int)strlen(found.gl_pathv[i]) - 6,
-		                          found.gl_pathv[i]), 0);
+		ck_assert_int_ge(asprintf(&out, "%.*s.out",
+		                          (int)strlen(found.gl_pathv[i]) - 6,
+		                          found.gl_pathv[i]),
+		                 0);
 		if (getenv("UPDATE")) {
 			FILE *f = fopen(out, "we");
 
@@ -90,16 +94,18 @@ START_TEST(policy_parse_nothing_gives_the_builtin)
 	ck_assert_int_eq(line->on_error, ON_ERROR_ALLOW);
 	ck_assert_uint_eq(line->timeout, 3 * NSEC_PER_SEC);
 	ck_assert_uint_eq(line->events, POLICY_OPEN | POLICY_EXEC);
-	ck_assert_str_eq(line->text, "scan any on-match=deny on-error=allow timeout=3s");
+	ck_assert_str_eq(line->text,
+	                 "scan any on-match=deny on-error=allow timeout=3s");
 	ck_assert_ptr_null(policy_line(p, 1));
 }
 END_TEST
 
 START_TEST(policy_parse_line_carries_all_it_says)
 {
-	static const char text[] = "\n scan dir=/a on-match=quarantine on-error=deny timeout=1s "
-				   "max-size=1M log=all reason=\"a, \\\"b\\\" \\\\\" "
-				   "expires=2027-06-30 event=exec\t\nscan any";
+	static const char text[] =
+		"\n scan dir=/a on-match=quarantine on-error=deny timeout=1s "
+		"max-size=1M log=all reason=\"a, \\\"b\\\" \\\\\" "
+		"expires=2027-06-30 event=exec\t\nscan any";
 	_cleanup_(policy_freep) struct policy *p = NULL;
 	_cleanup_(freep) char *errors = NULL;
 	const struct policy_line *line;
@@ -214,7 +220,9 @@ START_TEST(policy_parse_total_past_limit_fails_once)
 	(void)fputs("scan uid=@a\nscan uid=@a\n", f);
 	ck_assert_int_eq(fclose(f), 0);
 	ck_assert_int_eq(parse(text, size, &p, &more), -EINVAL);
-	ck_assert_str_eq(more, "f:27: the policy is too large: more than 100000 values or 16 MiB");
+	ck_assert_str_eq(
+		more,
+		"f:27: the policy is too large: more than 100000 values or 16 MiB");
 }
 END_TEST
 
@@ -230,7 +238,9 @@ START_TEST(policy_parse_image_past_limit_fails)
 	(void)fputs("scan any\n", f);
 	ck_assert_int_eq(fclose(f), 0);
 	ck_assert_int_eq(parse(text, size, &p, &errors), -EINVAL);
-	ck_assert_str_eq(errors, "the policy is too large: its image has more than 4194304 bytes");
+	ck_assert_str_eq(
+		errors,
+		"the policy is too large: its image has more than 4194304 bytes");
 }
 END_TEST
 

@@ -31,8 +31,8 @@ END_TEST
 
 START_TEST(size_parse_invalid_is_refused)
 {
-	static const char *const bad[] = {"", "M", "-1", "+1", " 1", "1 ", "1k", "1MB", "1.5M",
-	                                  "0x10", "1 M", "1KK"};
+	static const char *const bad[] = {"",   "M",   "-1",   "+1",   " 1",  "1 ",
+	                                  "1k", "1MB", "1.5M", "0x10", "1 M", "1KK"};
 	uint64_t v = 7;
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
@@ -72,8 +72,9 @@ END_TEST
 
 START_TEST(duration_parse_invalid_is_refused)
 {
-	static const char *const bad[] = {"", "s", "-1s", "3 s", "1s ", "1h30", "1h  30min",
-	                                  "1.5h", "3S", "3y", "3secs", " 3s"};
+	static const char *const bad[] = {"",    "s",    "-1s",       "3 s",
+	                                  "1s ", "1h30", "1h  30min", "1.5h",
+	                                  "3S",  "3y",   "3secs",     " 3s"};
 	nsec_t v = 7;
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
