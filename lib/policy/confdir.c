@@ -2,12 +2,9 @@
 /*
  * Configuration directories
  *
- * Owns: which files count, in which order, and whether they can be trusted.
- * Must not own: what is in them.
+ * Owns: which files count, and in which order.
+ * Must not own: what is in them; whether they can be trusted (trusted.c).
  * Hands off to: the parsers of custosd.conf and of the policy.
- *
- * Whoever can write one of these files can switch the scanner off, so ownership and
- * mode are checked on the opened descriptor and nothing is read through a link.
  */
 #include "custos/confdir.h"
 
@@ -17,11 +14,11 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "custos/cleanup.h"
+
+#include "trusted.h"
 
 /* A drop-in: the strongest directory that has the name wins. */
 struct name {
@@ -61,103 +58,6 @@ void confdir_files_deinit(struct confdir_files *f)
 	*f = (struct confdir_files){0};
 }
 
-/* Why @st must not decide what is scanned, or NULL. */
-static const char *untrusted(const struct stat *st)
-{
-	if (st->st_uid != 0 && st->st_uid != geteuid())
-		return "not owned by root";
-	if (st->st_mode & (S_IWGRP | S_IWOTH))
-		return "writable by group or others";
-	return NULL;
-}
-
-static bool is_dev_null(int dirfd, const char *name)
-{
-	struct stat st;
-
-	return fstatat(dirfd, name, &st, 0) == 0 && S_ISCHR(st.st_mode) &&
-	       st.st_rdev == makedev(1, 3);
-}
-
-/*
- * Open a file that may be read, fd >= 0. -ENOENT: there is none, or it is a mask (then
- * *ret_mask). -EINVAL: reported.
- */
-static int file_open(struct reader *rd, int dirfd, const char *name, const char *path,
-                     bool *ret_mask)
-{
-	_cleanup_(fd_closep) int fd = -1;
-	const char *why;
-	struct stat st;
-
-	*ret_mask = false;
-	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-		if (errno == ENOENT)
-			return -ENOENT;
-		return diag_add(rd->d, path, 0, "%s", strerror(errno));
-	}
-	if (S_ISLNK(st.st_mode)) {
-		if (!is_dev_null(dirfd, name))
-			return diag_add(
-				rd->d, path, 0,
-				"a symbolic link to something else than /dev/null");
-		if (st.st_uid != 0 && st.st_uid != geteuid())
-			return diag_add(rd->d, path, 0, "not owned by root");
-		*ret_mask = true;
-		return -ENOENT;
-	}
-
-	/* Between the two calls it can have become anything: not a link, not a FIFO. */
-	fd = openat(dirfd, name,
-	            O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return diag_add(rd->d, path, 0, "%s", strerror(errno));
-	if (!S_ISREG(st.st_mode))
-		return diag_add(rd->d, path, 0, "not a regular file");
-	why = untrusted(&st);
-	if (why)
-		return diag_add(rd->d, path, 0, "%s", why);
-	if (st.st_size == 0) {
-		*ret_mask = true;
-		return -ENOENT;
-	}
-	return fd_take(&fd);
-}
-
-/* Read all of @fd; the size on disk is a hint only. */
-static int file_read(struct reader *rd, int fd, const char *path, char **ret,
-                     size_t *ret_len)
-{
-	_cleanup_(freep) char *text = malloc(CONFDIR_FILE_BYTES_MAX + 1);
-	size_t len = 0;
-	char *fit;
-
-	if (!text)
-		return -ENOMEM;
-	while (len <= CONFDIR_FILE_BYTES_MAX) {
-		ssize_t n = read(fd, text + len, CONFDIR_FILE_BYTES_MAX + 1 - len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return diag_add(rd->d, path, 0, "%s", strerror(errno));
-		if (n == 0)
-			break;
-		len += (size_t)n;
-	}
-	if (len > CONFDIR_FILE_BYTES_MAX)
-		return diag_add(rd->d, path, 0, "larger than %d bytes",
-		                CONFDIR_FILE_BYTES_MAX);
-
-	text[len] = '\0';
-	fit = realloc(text, len + 1);
-	if (fit)
-		text = fit;
-	*ret = ptr_take(&text);
-	*ret_len = len;
-	return 0;
-}
-
 /* Append one file. 1: taken, or masked; 0: not there; -EINVAL: reported. */
 static int file_take(struct reader *rd, int dirfd, const char *dir, const char *name)
 {
@@ -172,12 +72,12 @@ static int file_take(struct reader *rd, int dirfd, const char *dir, const char *
 		path = NULL;
 		return -ENOMEM;
 	}
-	fd = file_open(rd, dirfd, name, path, &mask);
+	fd = trusted_file_open(dirfd, name, path, &mask, rd->d);
 	if (fd == -ENOENT)
 		return mask;
 	if (fd < 0)
 		return fd;
-	r = file_read(rd, fd, path, &text, &len);
+	r = trusted_file_read(fd, path, &text, &len, rd->d);
 	if (r < 0)
 		return r;
 	items = reallocarray(rd->files.items, rd->files.n + 1, sizeof(*items));
@@ -190,25 +90,6 @@ static int file_take(struct reader *rd, int dirfd, const char *dir, const char *
 		.len = len,
 	};
 	return 1;
-}
-
-/* Open one directory, fd >= 0. -ENOENT: missing, and that is fine. -EINVAL: reported.
- */
-static int dir_open(struct reader *rd, const char *dir, bool must_exist)
-{
-	_cleanup_(fd_closep) int fd = -1;
-	const char *why;
-	struct stat st;
-
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 && errno == ENOENT && !must_exist)
-		return -ENOENT;
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return diag_add(rd->d, dir, 0, "%s", strerror(errno));
-	why = untrusted(&st);
-	if (why)
-		return diag_add(rd->d, dir, 0, "directory is %s", why);
-	return fd_take(&fd);
 }
 
 static bool name_wanted(const char *name, const char *suffix)
@@ -306,7 +187,8 @@ static int main_read(struct reader *rd)
 
 	for (size_t i = rd->n_dirs; i > 0; i--) {
 		const char *dir = rd->dirs[i - 1];
-		_cleanup_(fd_closep) int fd = dir_open(rd, dir, rd->must_exist);
+		_cleanup_(fd_closep) int fd =
+			trusted_dir_open(dir, rd->must_exist, rd->d);
 
 		if (fd == -ENOENT)
 			continue;
@@ -339,7 +221,7 @@ static int dropins_read(struct reader *rd)
 			r = -ENOMEM;
 			break;
 		}
-		fds[i] = dir_open(rd, paths[i], false);
+		fds[i] = trusted_dir_open(paths[i], false, rd->d);
 		if (fds[i] >= 0)
 			r = note(rd, names_list(rd, &names, paths[i], fds[i], i));
 		else if (fds[i] != -ENOENT)
