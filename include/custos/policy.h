@@ -146,5 +146,6 @@ nsec_t policy_min_timeout(const struct policy *p, nsec_t dflt);
 /* Does any line name event=write-close explicitly? (`any` means open and exec.) */
 bool policy_wants_write_close(const struct policy *p);
 
-/* Findings of --lint go to @d. Return: number of findings. Reads the disk (stat) and NSS. */
+/* Findings of --lint go to @d. Return: number of findings. Reads the disk (stat, statvfs). A name
+ * that does not resolve is no finding but an error of policy_load(). */
 size_t policy_lint(const struct policy *p, int64_t now_sec, struct diag *d);
