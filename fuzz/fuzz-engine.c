@@ -16,12 +16,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static const char text[] =
 	"import \"pe\" import \"elf\" import \"dotnet\" import \"macho\" import \"dex\" "
 	"import \"hash\" import \"math\" "
-	"rule parsers { condition: pe.number_of_sections == 99 or elf.number_of_sections == 99 or "
+	"rule modules { condition: pe.number_of_sections == 99 or elf.number_of_sections == 99 or "
 	"dotnet.number_of_streams == 99 or macho.magic == 99 or dex.header.file_size == 99 or "
 	"hash.md5(0, filesize) == \"x\" or math.entropy(0, filesize) > 9.0 } "
-	"rule strings { strings: $a = \"needle\" $b = /ab+c[0-9]{2,5}/ $c = { 4D 5A ?? [2-8] 50 } "
+	"rule literals { strings: $a = \"needle\" $b = /ab+c[0-9]{2,5}/ $c = { 4D 5A ?? [2-8] 50 } "
 	"condition: 2 of them } "
-	"rule vars { condition: filetype == \"ELF\" and entrypoint == 7 and extension == \".x\" }";
+	"rule variables { condition: filetype == \"ELF\" and entrypoint == 7 and extension == \".x\" }";
 
 static struct engine *start(void)
 {

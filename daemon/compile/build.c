@@ -48,26 +48,29 @@ static void set_list_name(struct list *l)
 
 static int refuse_allow(struct list *l, const struct hashlist_entry *e)
 {
-	(void)diag_add(l->d, l->file, e->line,
-	               "%s cannot allow a file: another file with the same %s can be made; "
-	               "use SHA-256",
-	               digest_name(e->alg), digest_name(e->alg));
+	(void)diag_add(
+		l->d, l->file, e->line,
+		"%s cannot allow a file: another file with the same %s can be made; "
+		"use SHA-256",
+		digest_name(e->alg), digest_name(e->alg));
 	return ++l->n_refused < HASHLIST_BAD_LINES_MAX ? 0 : -EINVAL;
 }
 
 static int on_entry(void *userdata, const struct hashlist_entry *e)
 {
 	struct list *l = userdata;
-	struct hashdb_builder *b = l->allow ? &l->tables->allow : &l->tables->block[e->alg];
+	struct hashdb_builder *b =
+		l->allow ? &l->tables->allow : &l->tables->block[e->alg];
 	int r;
 
 	if (l->allow && e->alg != DIGEST_SHA256)
 		return refuse_allow(l, e);
 	r = hashdb_builder_add(b, e->digest, e->size_bytes, e->name ? e->name : l->name,
-	                       e->name ? MIN(e->name_len, sizeof(l->name) - 1) :
-	                                 strlen(l->name));
+	                       e->name ? MIN(e->name_len, sizeof(l->name) - 1)
+	                               : strlen(l->name));
 	if (r == -EFBIG)
-		return diag_add(l->d, l->file, e->line, "more entries than a table can hold");
+		return diag_add(l->d, l->file, e->line,
+		                "more entries than a table can hold");
 	return r;
 }
 
@@ -91,7 +94,8 @@ static int read_lists(struct tables *t, const struct inputs *in, struct diag *d)
 	for (size_t i = 0; i < in->n_block + in->n_allow; i++) {
 		bool allow = i >= in->n_block;
 
-		r = read_list(t, allow ? &in->allow[i - in->n_block] : &in->block[i], allow, d);
+		r = read_list(t, allow ? &in->allow[i - in->n_block] : &in->block[i],
+		              allow, d);
 		if (r == -ENOMEM)
 			return r;
 		if (r < 0)
@@ -126,14 +130,16 @@ static int write_image(int out_fd, struct tables *t, const struct rules_compiled
 		r = write_table(w, IMAGE_BLOCK_SHA256 + alg, &t->block[alg],
 		                &counts.n_hashes);
 	if (r == 0)
-		r = write_table(w, IMAGE_ALLOW_SHA256, &t->allow, &counts.n_allow_hashes);
+		r = write_table(w, IMAGE_ALLOW_SHA256, &t->allow,
+		                &counts.n_allow_hashes);
 	if (r == 0 && counts.n_yara > 0) {
 		image_writer_section(w, IMAGE_YARA);
 		r = rules_compiled_write(rules, image_writer_add, w);
 	}
 	if (r == 0)
 		r = image_writer_finish(
-			w, rules_compiled_uses_vars(rules) ? IMAGE_OPT_VARIABLES : 0, &counts);
+			w, rules_compiled_uses_vars(rules) ? IMAGE_OPT_VARIABLES : 0,
+			&counts);
 	if (r == 0)
 		*ret = counts;
 	return r;

@@ -11,8 +11,8 @@
  * @out_fd: empty file, borrowed
  * @d:      every error of every input
  *
- * Context: sealed; opens nothing. Return: 0, -EINVAL (see @d), or another negative errno.
- * After an error there is no header in @out_fd, so nobody takes it for an image.
+ * Context: sealed; opens nothing. Return: 0, -EINVAL (see @d), or another negative
+ * errno. After an error there is no header in @out_fd, so nobody takes it for an image.
  */
 int build_image(const struct inputs *in, int out_fd, struct ruleset_counts *ret,
                 struct diag *d);

@@ -24,14 +24,19 @@
 static int check_owner(const struct stat *st, const char *path, struct diag *d)
 {
 	if (st->st_uid != 0 && st->st_uid != geteuid())
-		return diag_add(d, path, 0, "owned by user %u, not by root", st->st_uid);
+		return diag_add(d, path, 0, "owned by user %u, not by root",
+		                st->st_uid);
 	if (st->st_mode & (S_IWGRP | S_IWOTH))
-		return diag_add(d, path, 0, "writable by others than its owner (mode %04o)",
+		return diag_add(d, path, 0,
+		                "writable by others than its owner (mode %04o)",
 		                st->st_mode & 07777);
 	return 0;
 }
 
-/* Return: a descriptor or -EINVAL. O_NONBLOCK: a FIFO must not stop us before the check. */
+/*
+ * Return: a descriptor or -EINVAL. O_NONBLOCK: a FIFO must not stop us before the
+ * check.
+ */
 static int open_checked(const char *path, int flags, struct stat *st, struct diag *d)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags);
@@ -45,7 +50,9 @@ static int open_checked(const char *path, int flags, struct stat *st, struct dia
 	return fd;
 }
 
-/* Read the whole file, which fstat() said is @size long, and terminate it with a NUL. */
+/*
+ * Read the whole file, which fstat() said is @size long, and terminate it with a NUL.
+ */
 static int read_text(int fd, size_t size, char **ret)
 {
 	_cleanup_(freep) char *text = malloc(size + 1);
@@ -94,8 +101,8 @@ static bool is_known(const struct inputs *in, const char *path)
 	return false;
 }
 
-static int add_yara_file(struct inputs *in, int fd, const struct stat *st, const char *path,
-                         struct diag *d)
+static int add_yara_file(struct inputs *in, int fd, const struct stat *st,
+                         const char *path, struct diag *d)
 {
 	_cleanup_(freep) char *text = NULL;
 	size_t size = (size_t)st->st_size;
@@ -104,11 +111,14 @@ static int add_yara_file(struct inputs *in, int fd, const struct stat *st, const
 	if (is_known(in, path)) /* given twice, or below two given folders */
 		return 0;
 	if (in->n_yara == INPUT_FILES_MAX)
-		return diag_add(d, path, 0, "more than %d files of rules", INPUT_FILES_MAX);
-	if (size > INPUT_YARA_MAX_BYTES || size > INPUT_YARA_SUM_MAX_BYTES - in->yara_bytes)
-		return diag_add(d, path, 0,
-		                "too large: more than %zu bytes in one file or %zu in all",
-		                INPUT_YARA_MAX_BYTES, INPUT_YARA_SUM_MAX_BYTES);
+		return diag_add(d, path, 0, "more than %d files of rules",
+		                INPUT_FILES_MAX);
+	if (size > INPUT_YARA_MAX_BYTES ||
+	    size > INPUT_YARA_SUM_MAX_BYTES - in->yara_bytes)
+		return diag_add(
+			d, path, 0,
+			"too large: more than %zu bytes in one file or %zu in all",
+			INPUT_YARA_MAX_BYTES, INPUT_YARA_SUM_MAX_BYTES);
 	r = read_text(fd, size, &text);
 	if (r == -ENOMEM)
 		return r;
@@ -150,13 +160,15 @@ static int add_yara_folder(struct inputs *in, const char *path, unsigned depth,
 	int n, ret = 0;
 
 	if (depth == INPUT_DEPTH_MAX)
-		return diag_add(d, path, 0, "more than %d folders deep", INPUT_DEPTH_MAX);
+		return diag_add(d, path, 0, "more than %d folders deep",
+		                INPUT_DEPTH_MAX);
 	n = scandir(path, &entries, is_wanted, by_name);
 	if (n < 0)
 		return diag_add(d, path, 0, "%s", strerrordesc_np(errno));
 	for (int i = 0; i < n; i++) {
 		char below[PATH_MAX];
-		int len = snprintf(below, sizeof(below), "%s/%s", path, entries[i]->d_name);
+		int len = snprintf(below, sizeof(below), "%s/%s", path,
+		                   entries[i]->d_name);
 		int r;
 
 		free(entries[i]);
@@ -171,7 +183,8 @@ static int add_yara_folder(struct inputs *in, const char *path, unsigned depth,
 	return ret;
 }
 
-static int add_yara_path(struct inputs *in, const char *path, unsigned depth, struct diag *d)
+static int add_yara_path(struct inputs *in, const char *path, unsigned depth,
+                         struct diag *d)
 {
 	_cleanup_(fd_closep) int fd = -1;
 	struct stat st;
@@ -193,7 +206,8 @@ int inputs_add_yara(struct inputs *in, const char *path, struct diag *d)
 	return add_yara_path(in, path, 0, d);
 }
 
-static int add_hashes(struct hash_input **list, size_t *n, const char *path, struct diag *d)
+static int add_hashes(struct hash_input **list, size_t *n, const char *path,
+                      struct diag *d)
 {
 	_cleanup_(fd_closep) int fd = -1;
 	struct hash_input *p;

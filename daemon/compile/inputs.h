@@ -9,8 +9,8 @@
 #define INPUT_YARA_MAX_BYTES ((size_t)64 << 20)
 /* All of them together; they are kept in memory. */
 #define INPUT_YARA_SUM_MAX_BYTES ((size_t)1 << 30)
-#define INPUT_FILES_MAX 16384 /* each is compared with each */
-#define INPUT_DEPTH_MAX 16 /* folders below a Yara= path */
+#define INPUT_FILES_MAX          16384 /* each is compared with each */
+#define INPUT_DEPTH_MAX          16    /* folders below a Yara= path */
 
 struct hash_input {
 	char *file; /* as given, owned */
@@ -27,8 +27,9 @@ struct inputs {
 #define INPUTS_NULL {0}
 
 /*
- * Open one path given on the command line. What is wrong with it goes to @d: a file must be a
- * regular one, owned by root or the user who runs this, and writable by nobody else.
+ * Open one path given on the command line. What is wrong with it goes to @d: a file
+ * must be a regular one, owned by root or the user who runs this, and writable by
+ * nobody else.
  * @path of inputs_add_yara() may be a folder: every *.yar and *.yara below it, by name.
  * Return: 0, -EINVAL (see @d), or -ENOMEM.
  */

@@ -23,7 +23,15 @@
 
 #define EXIT_USAGE 2
 
-enum option_id { OPT_OUT_FD = 1, OPT_YARA, OPT_HASHES, OPT_ALLOW, OPT_UID, OPT_GID, OPT_VERSION };
+enum option_id {
+	OPT_OUT_FD = 1,
+	OPT_YARA,
+	OPT_HASHES,
+	OPT_ALLOW,
+	OPT_UID,
+	OPT_GID,
+	OPT_VERSION
+};
 
 static const struct option options[] = {
 	{"out-fd", required_argument, NULL, OPT_OUT_FD},
@@ -44,8 +52,10 @@ struct request {
 
 static int usage(void)
 {
-	(void)fprintf(stderr, "usage: custos-compile --out-fd N [--yara PATH]... [--hashes PATH]...\n"
-	                      "       [--allow-hashes PATH]... [--uid UID --gid GID]\n");
+	(void)fprintf(
+		stderr,
+		"usage: custos-compile --out-fd N [--yara PATH]... [--hashes PATH]...\n"
+		"       [--allow-hashes PATH]... [--uid UID --gid GID]\n");
 	return EXIT_USAGE;
 }
 
@@ -124,8 +134,8 @@ static int seal_output(int fd)
 
 static int compile(struct request *req)
 {
-	struct seal_ids ids = {.set = req->uid >= 0, .uid = (uid_t)req->uid,
-	                       .gid = (gid_t)req->gid};
+	struct seal_ids ids = {
+		.set = req->uid >= 0, .uid = (uid_t)req->uid, .gid = (gid_t)req->gid};
 	struct ruleset_counts counts;
 	const char *step;
 	int r;
@@ -146,7 +156,8 @@ static int compile(struct request *req)
 	r = seal_output((int)req->out_fd);
 	if (r < 0)
 		return fail("sealing the image", r);
-	(void)printf("yara=%llu hashes=%llu allow=%llu\n", (unsigned long long)counts.n_yara,
+	(void)printf("yara=%llu hashes=%llu allow=%llu\n",
+	             (unsigned long long)counts.n_yara,
 	             (unsigned long long)counts.n_hashes,
 	             (unsigned long long)counts.n_allow_hashes);
 	return EXIT_SUCCESS;
@@ -165,6 +176,9 @@ int main(int argc, char **argv)
 	if (fflush(stdout) != 0)
 		r = EXIT_FAILURE;
 	(void)fflush(stderr);
-	/* Sealed: exit handlers of the libraries may want more than is left, and all memory goes. */
+	/*
+	 * Sealed: exit handlers of the libraries may want more than is left, and all
+	 * memory goes.
+	 */
 	_exit(r);
 }

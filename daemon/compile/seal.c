@@ -60,13 +60,13 @@ int seal_self(const struct seal_ids *ids, const char **ret_step)
 		*ret_step = "leaving the file system";
 		r = sandbox_isolate();
 	}
-	if (r == 0) {
-		*ret_step = "hardening the process";
-		r = sandbox_harden_process();
-	}
 	if (r == 0 && ids->set) {
 		*ret_step = "changing user";
 		r = sandbox_set_ids(ids->uid, ids->gid);
+	}
+	if (r == 0) {
+		*ret_step = "hardening the process";
+		r = sandbox_harden_process();
 	}
 	if (r == 0) {
 		*ret_step = "dropping capabilities";

@@ -35,16 +35,16 @@ const char *digest_name(enum digest_alg alg); /* "SHA-256", "SHA-1", "MD5" */
  * digests_init() - fetch the algorithms and make a context for each
  * @wanted: mask of 1 << enum digest_alg; the others are never computed
  *
- * Context: allocates. Return: 0, -ENOMEM, or -ENOTSUP when libcrypto has no such algorithm.
- * On error @d is empty and valid.
+ * Context: allocates. Return: 0, -ENOMEM, or -ENOTSUP when libcrypto has no such
+ * algorithm. On error @d is empty and valid.
  */
 int digests_init(struct digests *d, unsigned wanted);
 void digests_deinit(struct digests *d);
 
 /*
- * One message: begin, update any number of times, final. They allocate nothing and make no
- * system call. final() fills ret[alg] for each wanted algorithm.
- * Return: 0, or -EIO when libcrypto refuses (the result is then unusable).
+ * One message: begin, update any number of times, final. They allocate nothing and make
+ * no system call. final() fills ret[alg] for each wanted algorithm. Return: 0, or -EIO
+ * when libcrypto refuses (the result is then unusable).
  */
 int digests_begin(struct digests *d);
 int digests_update(struct digests *d, const void *data, size_t len);

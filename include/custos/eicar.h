@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define EICAR_BYTES    68  /* the string itself */
+#define EICAR_BYTES     68  /* the string itself */
 #define EICAR_MAX_BYTES 128 /* with the white space that may follow it */
 
 /**
@@ -13,7 +13,7 @@
  * @head: the first bytes of the file; at least EICAR_MAX_BYTES + 1 if it is that long
  * @len:  how many are there
  *
- * The file must begin with the string, may go on with space, tab, line feed, carriage return
- * and Ctrl-Z only, and must not be longer than 128 bytes. Pure.
+ * The file must begin with the string, may go on with space, tab, line feed, carriage
+ * return and Ctrl-Z only, and must not be longer than 128 bytes. Pure.
  */
 bool eicar_is(const void *head, size_t len);

@@ -16,10 +16,16 @@ struct engine_input {
 	const char *path;         /* for the external variables filename, filepath, extension; NULL = "" */
 	uint64_t max_size_bytes;  /* more than this: VERDICT_ERROR, REASON_TOO_LARGE */
 	const struct stat *st;    /* of @fd, if the caller has it; NULL: asked for here */
-	nsec_t deadline;          /* absolute, CLOCK_MONOTONIC; the scan gives up near it */
+	nsec_t deadline;          /* absolute, CLOCK_MONOTONIC; the scan gives up near it. One slow
+	                           * regular expression of libyara can overrun it by seconds */
 };
 
-/* Once per process before anything else here (keeper: before it seals). 0 or a negative errno. */
+/**
+ * engine_global_init() - load everything the libraries would load at first use
+ *
+ * Once per process, before anything else here, before any thread and before the seal.
+ * Return: 0 or a negative errno.
+ */
 int engine_global_init(void);
 
 /**
@@ -39,8 +45,10 @@ void engine_freep(struct engine **e);
  *
  * Never fails: what goes wrong is in @ret as VERDICT_ERROR with a reason. A match on the
  * allow list wins over everything but the block list; EICAR and block list win over YARA.
+ * A file that grows while it is read is read to its new end, up to the size limit.
  *
- * Context: the thread that owns @e; blocks on disk; makes no system call but pread, fstat,
- * madvise, clock. No log. The file offset of @in->fd is not moved.
+ * Context: the thread that owns @e; blocks on disk. System calls: pread64, newfstatat (or
+ * fstat), madvise, clock_gettime where the vDSO has none, and, by libyara and libcrypto,
+ * brk, mmap, munmap, mremap, futex. No log. The file offset of @in->fd is not moved.
  */
 void engine_scan(struct engine *e, const struct engine_input *in, struct finding *ret);

@@ -8,9 +8,9 @@
  * filetype_name() - name the format of a file
  * @head: its first bytes; 16 are enough
  *
- * "ELF", "EXE" (MZ: Windows programs and libraries), "MACH-O", "CLASS", "ZIP" (also Office and
- * JAR files), "RAR", "7ZIP", "GZIP", "XZ", "BZIP2", "ZSTD", "PDF", "RTF", "OLE" (old Office),
- * "GIF", "PNG", "JPG", "PHP", "XML", "MDMP", "SCRIPT" (#! line), "" unknown.
+ * "ELF", "EXE" (MZ: Windows programs and libraries), "MACH-O", "CLASS", "ZIP" (also
+ * Office and JAR files), "RAR", "7ZIP", "GZIP", "XZ", "BZIP2", "ZSTD", "PDF", "RTF",
+ * "OLE" (old Office), "GIF", "PNG", "JPG", "PHP", "XML", "MDMP", "SCRIPT" (#! line), "" unknown.
  *
  * Pure. Return: a constant string.
  */

@@ -7,22 +7,25 @@
 #include "custos/digest.h"
 
 /* Entries of one table; directory and name offsets are 32 bits wide. */
-#define HASHDB_ENTRIES_MAX UINT32_MAX
+#define HASHDB_ENTRIES_MAX     UINT32_MAX
 #define HASHDB_NAMES_MAX_BYTES UINT32_MAX
 
 #define HASHDB_ANY_SIZE UINT64_MAX
 
 /* --- building --- */
 
-/* Collects the entries of one table. Zero-initialised is not valid; see hashdb_builder_init(). */
+/*
+ * Collects the entries of one table. Zero-initialised is not valid; see
+ * hashdb_builder_init().
+ */
 struct hashdb_builder {
 	enum digest_alg alg;
-	bool has_sizes;      /* some entry is tied to a file size */
-	uint8_t *records;    /* owned: packed records, see lib/scan/hashdb.c */
+	bool has_sizes;   /* some entry is tied to a file size */
+	uint8_t *records; /* owned: packed records, see lib/scan/hashdb.c */
 	size_t n, n_alloc;
-	char *names;         /* owned: NUL-terminated strings, one after the other */
+	char *names; /* owned: NUL-terminated strings, one after the other */
 	size_t names_bytes, names_alloc;
-	size_t last_name;    /* offset of the name added last: lists repeat it */
+	size_t last_name; /* offset of the name added last: lists repeat it */
 };
 
 /* Where the image goes. Return: 0 or a negative errno, which is handed up. */
@@ -39,8 +42,8 @@ void hashdb_builder_deinit(struct hashdb_builder *b);
  *
  * Context: allocates. Return: 0, -ENOMEM, or -EFBIG at the limits above.
  */
-int hashdb_builder_add(struct hashdb_builder *b, const uint8_t *digest, uint64_t size_bytes,
-                       const char *name, size_t name_len);
+int hashdb_builder_add(struct hashdb_builder *b, const uint8_t *digest,
+                       uint64_t size_bytes, const char *name, size_t name_len);
 
 /**
  * hashdb_builder_write() - sort, drop doubles, write the image
@@ -61,7 +64,7 @@ struct hashdb {
 	bool has_sizes;
 	size_t record_bytes;
 	uint32_t n;
-	const uint32_t *dir;     /* (1 << dir_bits) + 1 record indices */
+	const uint32_t *dir; /* (1 << dir_bits) + 1 record indices */
 	const uint8_t *records;
 	const char *names;
 	size_t names_bytes;
@@ -74,8 +77,8 @@ struct hashdb {
  * @mem:  8-byte aligned
  * @size: 0 gives an empty table
  *
- * Every offset is checked here or at its use: a damaged image gives wrong answers at worst,
- * never a read outside @mem.
+ * Every offset is checked here or at its use: a damaged image gives wrong answers at
+ * worst, never a read outside @mem.
  *
  * Context: reads the directory, not the records. Return: 0 or -EBADMSG.
  */

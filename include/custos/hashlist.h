@@ -16,9 +16,11 @@ struct hashlist_entry {
 	enum digest_alg alg;
 	uint8_t digest[DIGEST_MAX_BYTES];
 	uint64_t size_bytes; /* of the file meant, or HASHLIST_ANY_SIZE */
-	const char *name;    /* ClamAV's name of the entry: printable ASCII; NULL for none */
-	size_t name_len;     /* it points into the line: not terminated, gone after the call */
-	unsigned line;       /* 1-based; 0 from hashlist_parse_line() */
+	/* ClamAV's name of the entry: printable ASCII; NULL for none */
+	const char *name;
+	/* it points into the line: not terminated, gone after the call */
+	size_t name_len;
+	unsigned line; /* 1-based; 0 from hashlist_parse_line() */
 };
 
 /**
@@ -27,11 +29,12 @@ struct hashlist_entry {
  * @ret:  set when 1 is returned
  * @why:  set to a constant text when -EINVAL is returned
  *
- * Known forms, hexadecimal digits in any case, 32, 40 or 64 of them (MD5, SHA-1, SHA-256):
- *   HASH            HASH  PATH       HASH *PATH       \HASH  ESCAPED-PATH
+ * Known forms, hexadecimal digits in any case, 32, 40 or 64 of them (MD5, SHA-1,
+ * SHA-256): HASH            HASH  PATH       HASH *PATH       \HASH  ESCAPED-PATH
  *   SHA256 (PATH) = HASH             (also SHA1, MD5)
  *   HASH:SIZE:NAME[:LEVEL[:LEVEL]]   HASH:*:NAME:73
- * Lines that are blank or begin with # hold nothing. A carriage return at the end is dropped.
+ * Lines that are blank or begin with # hold nothing. A carriage return at the end is
+ * dropped.
  *
  * Pure. Return: 1 an entry, 0 nothing, -EINVAL not understood.
  */
@@ -45,12 +48,12 @@ typedef int (*hashlist_fn)(void *userdata, const struct hashlist_entry *entry);
  * hashlist_read() - read a whole list, line by line
  * @fd:   read with read() from its offset on; borrowed
  * @file: how the list is called in @d
- * @fn:   called for each entry; entries before an error have been handed over by then, so a
- *        caller that wants all or nothing throws them away on error
+ * @fn:   called for each entry; entries before an error have been handed over by then,
+ * so a caller that wants all or nothing throws them away on error
  * @d:    every line that was not understood
  *
- * Context: allocates one buffer of fixed size, whatever the size of the list; blocks on disk.
- * Return: 0, -EINVAL when @d tells why, or what read() or @fn failed with.
+ * Context: allocates one buffer of fixed size, whatever the size of the list; blocks on
+ * disk. Return: 0, -EINVAL when @d tells why, or what read() or @fn failed with.
  */
 int hashlist_read(int fd, const char *file, hashlist_fn fn, void *userdata,
                   struct diag *d);

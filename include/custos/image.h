@@ -18,9 +18,9 @@ enum image_option {
 	IMAGE_OPT_VARIABLES = 1, /* some rule may use filename, filepath, ... */
 };
 
-#define IMAGE_MAGIC      "CUSTOSRI"
-#define IMAGE_VERSION    1
-#define IMAGE_ALIGNMENT  64
+#define IMAGE_MAGIC     "CUSTOSRI"
+#define IMAGE_VERSION   1
+#define IMAGE_ALIGNMENT 64
 
 /* At offset 0. Host byte order: an image never leaves the machine. */
 struct image_header {
@@ -28,22 +28,25 @@ struct image_header {
 	uint32_t version;
 	uint32_t yara_version; /* libyara's compiled format changes between releases */
 	uint32_t options;
-	uint32_t reserved;     /* zero */
+	uint32_t reserved; /* zero */
 	uint64_t total_bytes;
 	struct ruleset_counts counts;
 	struct {
 		uint64_t offset; /* multiple of IMAGE_ALIGNMENT */
 		uint64_t size;   /* 0: none */
 	} sections[N_IMAGE_SECTIONS];
-	uint8_t sha256[DIGEST_MAX_BYTES]; /* of all behind the header, then of the header with
-	                                   * this field zero */
+	uint8_t sha256[DIGEST_MAX_BYTES]; /* of all behind the header, then of the
+	                                   * header with this field zero */
 };
 
 /* --- writing --- */
 
 struct image_writer;
 
-/* @fd: empty file, borrowed, must outlive the writer; @yara_version: kept for the reader */
+/*
+ * @fd: empty file, borrowed, must outlive the writer; @yara_version: kept for the
+ * reader
+ */
 int image_writer_new(int fd, uint32_t yara_version, struct image_writer **ret);
 struct image_writer *image_writer_free(struct image_writer *w);
 void image_writer_freep(struct image_writer **w);
@@ -52,7 +55,10 @@ void image_writer_freep(struct image_writer **w);
 void image_writer_section(struct image_writer *w, enum image_section section);
 /* Append; fits hashdb_sink. Return: 0 or a negative errno, which sticks. */
 int image_writer_add(void *writer, const void *data, size_t len);
-/* Write the header last, so that a half-written image is none. Return: 0 or a negative errno. */
+/*
+ * Write the header last, so that a half-written image is none. Return: 0 or a negative
+ * errno.
+ */
 int image_writer_finish(struct image_writer *w, uint32_t options,
                         const struct ruleset_counts *counts);
 
@@ -72,15 +78,20 @@ struct image {
  * image_map() - map a sealed image read-only and check it
  * @fd: memfd, borrowed; may be closed afterwards
  *
- * Return: 0, -EPERM when it is not sealed, -EBADMSG when it is damaged, or another negative
- * errno. On success free with image_unmap().
+ * Return: 0, -EPERM when it is not sealed, -EBADMSG when it is damaged, or another
+ * negative errno. On success free with image_unmap().
  */
 int image_map(int fd, uint32_t yara_version, struct image *ret);
 void image_unmap(struct image *im);
 
-/* The checks alone: header, section table, checksum. Return: 0, -EBADMSG, or -ENOMEM. */
+/*
+ * The checks alone: header, section table, checksum. Return: 0, -EBADMSG, or -ENOMEM.
+ */
 int image_check(const void *mem, size_t size, uint32_t yara_version);
-/* The checksum that belongs into the header. Return: 0, -EBADMSG when too short, or -ENOMEM. */
+/*
+ * The checksum that belongs into the header. Return: 0, -EBADMSG when too short, or
+ * -ENOMEM.
+ */
 int image_digest(const void *mem, size_t size, uint8_t ret[DIGEST_MAX_BYTES]);
 
 static inline const struct image_header *image_header(const struct image *im)

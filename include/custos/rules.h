@@ -34,8 +34,8 @@ struct rules; /* immutable; shared by any number of scanners */
 
 /**
  * rules_load() - take over rules that rules_compiled_write() has written
- * @mem: libyara copies it, so it may go away afterwards. Trusted: libyara does not defend itself
- *       against forged compiled rules.
+ * @mem: libyara copies it, so it may go away afterwards. Trusted: libyara does not
+ * defend itself against forged compiled rules.
  *
  * Return: 0, -EBADMSG when libyara does not accept them, or -ENOMEM.
  */
@@ -60,8 +60,8 @@ struct rules_scanner *rules_scanner_free(struct rules_scanner *s);
 /**
  * rules_scan() - run every rule over one buffer
  * @vars:     N_RULES_VARS strings, or NULL when no rule looks at them
- * @deadline: absolute, CLOCK_MONOTONIC. libyara looks at the clock every few thousand bytes
- *            and rules, so one slow regular expression can overrun it
+ * @deadline: absolute, CLOCK_MONOTONIC. libyara looks at the clock every few thousand
+ * bytes and rules, so one slow regular expression can overrun it
  * @ret_rule: name of the first matching rule, set for RULES_MATCH
  *
  * A match found before something went wrong counts. Context: allocates inside libyara.

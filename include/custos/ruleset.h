@@ -20,7 +20,8 @@ struct ruleset_counts {
  * Opens no path. Libyara must have been initialised (engine_global_init()).
  *
  * Context: keeper at start-up and reload; allocates.
- * Return: 0, -EBADMSG when the image is damaged, -ENOMEM or another negative errno.
+ * Return: 0, -EPERM when the image is not sealed against every change, -EBADMSG when it is
+ * damaged or made for another version of libyara, -ENOMEM or another negative errno.
  */
 int ruleset_load(int image_fd, struct ruleset **ret);
 struct ruleset *ruleset_free(struct ruleset *rs); /* accepts NULL, returns NULL */

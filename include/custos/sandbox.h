@@ -7,36 +7,41 @@
 #include "custos/types.h"
 
 /*
- * Each function stands alone and returns 0 or a negative errno unless said otherwise; after an
- * error part of it may have happened, so the caller must not go on. Call them before the
- * process has threads, in this order: isolate, harden, set_ids, drop_caps, no_new_privs,
- * landlock, seccomp.
+ * Each function stands alone and returns 0 or a negative errno unless said otherwise;
+ * after an error part of it may have happened, so the caller must not go on. Call them
+ * before the process has threads, in this order: isolate, set_ids (it makes a process
+ * dumpable again where the sysctl suid_dumpable says so), harden, drop_caps,
+ * no_new_privs, landlock, seccomp.
  */
 
 /**
  * sandbox_isolate() - leave every path and network behind
  *
- * New network, mount, IPC and UTS namespaces; the root becomes an empty read-only tmpfs.
- * Descriptors that are open stay usable.
+ * New network, mount, IPC and UTS namespaces; the root becomes an empty read-only
+ * tmpfs (by way of /tmp, which must exist). Descriptors that are open stay usable.
  *
  * Context: CAP_SYS_ADMIN. Return: -EPERM without it, then nothing has changed.
  */
 int sandbox_isolate(void);
 
-/* Not dumpable (no ptrace, no core file, /proc/self is root's), no memory that is writable and
- * then executable where the kernel can forbid it (6.3+). No privilege needed. */
+/*
+ * Not dumpable (no ptrace, no core file, /proc/self is root's), no memory that is
+ * writable and then executable where the kernel can forbid it (6.3+). No privilege
+ * needed.
+ */
 int sandbox_harden_process(void);
 
-/* Become @uid and @gid without supplementary groups. Permitted capabilities are kept until
- * sandbox_drop_caps(). Context: CAP_SETUID and CAP_SETGID. */
+/* Become @uid and @gid without supplementary groups. Permitted capabilities are kept
+ * until sandbox_drop_caps(). Context: CAP_SETUID and CAP_SETGID. */
 int sandbox_set_ids(uid_t uid, gid_t gid);
 
 /**
  * sandbox_drop_caps() - keep these capabilities only
  * @keep_mask: bits 1 << CAP_..., they become permitted and effective
  *
- * Ambient and inheritable sets become empty. The bounding set is cut down to the mask as well
- * when CAP_SETPCAP is held; without it, it stays, and sandbox_no_new_privs() makes it void.
+ * Ambient and inheritable sets become empty. The bounding set is cut down to the mask
+ * as well when CAP_SETPCAP is held; without it, it stays, and sandbox_no_new_privs()
+ * makes it void.
  *
  * Return: -EPERM when @keep_mask names one that is not permitted.
  */
@@ -47,21 +52,23 @@ int sandbox_no_new_privs(void);
 /**
  * sandbox_landlock() - no path may be opened, changed, made or executed any more
  *
- * Handles every right of the running ABI but one and allows none: file systems, TCP (ABI 4),
- * abstract sockets and signals to processes outside (ABI 6). The exception is READ_FILE: the
- * kernel opens the files of fanotify events with the rights of the group's reader, who would
- * get no event then. Keep paths away by other means (sandbox_isolate(), seccomp).
+ * Handles every right of the running ABI but one and allows none: file systems, TCP
+ * (ABI 4), abstract sockets and signals to processes outside (ABI 6). The exception is
+ * READ_FILE: the kernel opens the files of fanotify events with the rights of the
+ * group's reader, who would get no event then. Keep paths away by other means
+ * (sandbox_isolate(), seccomp).
  *
- * Context: after sandbox_no_new_privs(). Holds for the calling thread and what it clones.
- * Return: the ABI used, 0 when the kernel has no Landlock, or a negative errno.
+ * Context: after sandbox_no_new_privs(). Holds for the calling thread and what it
+ * clones. Return: the ABI used, 0 when the kernel has no Landlock, or a negative errno.
  */
 int sandbox_landlock(void);
 
 /**
  * sandbox_seccomp() - allow these system calls only
- * @syscalls: numbers as SCMP_SYS() gives them; those the machine does not have are skipped
+ * @syscalls: numbers as SCMP_SYS() gives them; those the machine does not have are
+ * skipped
  *
- * Any other call fails with EPERM; a call of another architecture kills the process. Covers
- * all threads. Sets no_new_privs.
+ * Any other call fails with EPERM; a call of another architecture kills the process.
+ * Covers all threads. Sets no_new_privs.
  */
 int sandbox_seccomp(const int *syscalls, size_t n);

@@ -8,7 +8,10 @@
 
 #include <string.h>
 
-/* In two pieces, so that neither this file nor a program made of it contains the string. */
+/*
+ * In two pieces, so that neither this file nor a program made of it contains the
+ * string.
+ */
 static const char front[] = "X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR-STAND";
 static const char back[] = "ARD-ANTIVIRUS-TEST-FILE!$H+H*";
 
@@ -23,7 +26,8 @@ bool eicar_is(const void *head, size_t len)
 
 	if (len < EICAR_BYTES || len > EICAR_MAX_BYTES)
 		return false;
-	if (memcmp(p, front, FRONT_BYTES) != 0 || memcmp(p + FRONT_BYTES, back, BACK_BYTES) != 0)
+	if (memcmp(p, front, FRONT_BYTES) != 0 ||
+	    memcmp(p + FRONT_BYTES, back, BACK_BYTES) != 0)
 		return false;
 	for (size_t i = EICAR_BYTES; i < len; i++)
 		if (!memchr(" \t\n\r\x1a", p[i], 5))

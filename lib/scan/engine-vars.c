@@ -23,7 +23,8 @@ static void set_path(struct engine_vars *v, const char *path)
 	const char *slash = strrchr(path, '/');
 	const char *dot;
 
-	(void)snprintf(v->filename, sizeof(v->filename), "%s", slash ? slash + 1 : path);
+	(void)snprintf(v->filename, sizeof(v->filename), "%s",
+	               slash ? slash + 1 : path);
 	(void)snprintf(v->filepath, sizeof(v->filepath), "%.*s",
 	               slash ? (int)(slash - path) : 0, path);
 
@@ -36,8 +37,8 @@ static void set_path(struct engine_vars *v, const char *path)
 		*p = to_lower(*p);
 }
 
-void engine_vars_set(struct engine_vars *v, const char *path, uid_t owner, const void *head,
-                     size_t len)
+void engine_vars_set(struct engine_vars *v, const char *path, uid_t owner,
+                     const void *head, size_t len)
 {
 	set_path(v, path ? path : "");
 	if (owner == 0)

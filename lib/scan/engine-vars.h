@@ -8,7 +8,8 @@
 #include "custos/rules.h"
 
 struct engine_vars {
-	const char *values[N_RULES_VARS]; /* point into the buffers below, or constants */
+	/* point into the buffers below, or constants */
+	const char *values[N_RULES_VARS];
 	char filename[NAME_MAX + 1];
 	char filepath[PATH_MAX];
 	char extension[32];
@@ -16,5 +17,5 @@ struct engine_vars {
 };
 
 /* @path: NULL = unknown; longer parts are cut. @head: first bytes of the file. Pure. */
-void engine_vars_set(struct engine_vars *v, const char *path, uid_t owner, const void *head,
-                     size_t len);
+void engine_vars_set(struct engine_vars *v, const char *path, uid_t owner,
+                     const void *head, size_t len);

@@ -6,8 +6,8 @@
  * Must not own: descriptors, paths, time limits (its caller), decisions (policy).
  * Hands off to: hashdb and rules, and back to the caller with one finding.
  *
- * Bytes are read once, never mapped: what is hashed is what the rules see, and a file that
- * is truncated meanwhile cannot raise SIGBUS.
+ * Bytes are read once, never mapped: what is hashed is what the rules see, and a file
+ * that is truncated meanwhile cannot raise SIGBUS.
  */
 #include "custos/engine.h"
 
@@ -26,7 +26,9 @@
 #include "engine-vars.h"
 #include "ruleset-view.h"
 
-/* Hashed while still in the second-level cache; the clock is looked at once per chunk. */
+/*
+ * Hashed while still in the second-level cache; the clock is looked at once per chunk.
+ */
 #define CHUNK_BYTES ((size_t)256 << 10)
 
 /* 97 % of all files are smaller: their pages stay, and cost no page fault again. */
@@ -35,7 +37,7 @@
 struct engine {
 	const struct ruleset *rs;
 	uint64_t max_size_bytes;
-	uint8_t *buf;            /* mapping of buf_bytes, and a guard page behind it */
+	uint8_t *buf; /* mapping of buf_bytes, and a guard page behind it */
 	size_t buf_bytes, map_bytes;
 	struct digests digests;
 	struct rules_scanner *scanner; /* NULL: no YARA rules */
@@ -46,7 +48,10 @@ int engine_global_init(void)
 {
 	int r;
 
-	/* libyara's pe module uses timegm(), which reads the time zone file the first time. */
+	/*
+	 * libyara's pe module uses timegm(), which reads the time zone file the first
+	 * time.
+	 */
 	tzset();
 	r = digest_global_init();
 	return r < 0 ? r : rules_global_init();
@@ -67,7 +72,10 @@ static int map_buffer(struct engine *e)
 
 	if (e->max_size_bytes > SIZE_MAX / 4)
 		return -EINVAL;
-	/* Without rules a file is hashed chunk by chunk. One byte more shows that a file grew. */
+	/*
+	 * Without rules a file is hashed chunk by chunk. One byte more shows that a
+	 * file grew.
+	 */
 	if (e->rs->rules)
 		wanted = MAX(wanted, e->max_size_bytes + 1);
 	e->buf_bytes = page_align((size_t)wanted);
@@ -82,7 +90,8 @@ static int map_buffer(struct engine *e)
 
 static unsigned wanted_digests(const struct ruleset *rs)
 {
-	unsigned wanted = 1U << DIGEST_SHA256; /* it identifies the file in every record */
+	/* it identifies the file in every record */
+	unsigned wanted = 1U << DIGEST_SHA256;
 
 	for (unsigned alg = 0; alg < N_DIGESTS; alg++)
 		if (rs->block[alg].n > 0)
@@ -152,9 +161,10 @@ static ssize_t read_at(int fd, void *buf, size_t len, uint64_t off)
 }
 
 /*
- * Read to the end of the file and hash on the way; f->size_bytes says how far. With rules the
- * bytes stay one after the other in the buffer, without they go round in its first chunk.
- * The size told by fstat() (@told_bytes) is a guess: the file may shrink or grow meanwhile.
+ * Read to the end of the file and hash on the way; f->size_bytes says how far. With
+ * rules the bytes stay one after the other in the buffer, without they go round in its
+ * first chunk. The size told by fstat() (@told_bytes) is a guess: the file may shrink or
+ * grow meanwhile.
  */
 static enum reason read_and_hash(struct engine *e, const struct engine_input *in,
                                  uint64_t max_bytes, uint64_t told_bytes,
@@ -186,13 +196,14 @@ static enum reason read_and_hash(struct engine *e, const struct engine_input *in
 	}
 }
 
-static bool is_blocked(const struct engine *e, uint8_t digest[N_DIGESTS][DIGEST_MAX_BYTES],
-                       struct finding *f)
+static bool is_blocked(const struct engine *e,
+                       uint8_t digest[N_DIGESTS][DIGEST_MAX_BYTES], struct finding *f)
 {
 	for (unsigned alg = 0; alg < N_DIGESTS; alg++) {
 		const char *name;
 
-		if (!hashdb_lookup(&e->rs->block[alg], digest[alg], f->size_bytes, &name))
+		if (!hashdb_lookup(&e->rs->block[alg], digest[alg], f->size_bytes,
+		                   &name))
 			continue;
 		(void)snprintf(f->rule, sizeof(f->rule), "%s", name);
 		conclude(f, VERDICT_MALICIOUS, REASON_HASH);
@@ -218,11 +229,12 @@ static void run_rules(struct engine *e, const struct engine_input *in, uid_t own
 	const char *const *vars = NULL;
 
 	if (e->rs->uses_vars) {
-		engine_vars_set(&e->vars, in->path, owner, e->buf, (size_t)f->size_bytes);
+		engine_vars_set(&e->vars, in->path, owner, e->buf,
+		                (size_t)f->size_bytes);
 		vars = e->vars.values;
 	}
-	switch (rules_scan(e->scanner, e->buf, (size_t)f->size_bytes, vars, in->deadline,
-	                   f->rule)) {
+	switch (rules_scan(e->scanner, e->buf, (size_t)f->size_bytes, vars,
+	                   in->deadline, f->rule)) {
 	case RULES_CLEAN:
 		conclude(f, VERDICT_CLEAN, REASON_NONE);
 		break;
@@ -253,10 +265,12 @@ static void judge(struct engine *e, const struct engine_input *in, uid_t owner,
 	memcpy(f->sha256, digest[DIGEST_SHA256], SHA256_BYTES);
 	f->has_sha256 = true;
 
-	if (f->size_bytes <= EICAR_MAX_BYTES && eicar_is(e->buf, (size_t)f->size_bytes)) {
+	if (f->size_bytes <= EICAR_MAX_BYTES &&
+	    eicar_is(e->buf, (size_t)f->size_bytes)) {
 		(void)snprintf(f->rule, sizeof(f->rule), "EICAR-Test-File");
 		conclude(f, VERDICT_MALICIOUS, REASON_EICAR);
-	} else if (is_blocked(e, digest, f) || is_allowed(e, digest[DIGEST_SHA256], f)) {
+	} else if (is_blocked(e, digest, f) ||
+	           is_allowed(e, digest[DIGEST_SHA256], f)) {
 		return;
 	} else if (e->scanner) {
 		run_rules(e, in, owner, f);

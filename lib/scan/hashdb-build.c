@@ -48,7 +48,8 @@ static int grow(void *array, size_t *n_alloc, size_t needed, size_t item_bytes)
 	return 0;
 }
 
-static int add_name(struct hashdb_builder *b, const char *name, size_t len, uint32_t *ret)
+static int add_name(struct hashdb_builder *b, const char *name, size_t len,
+                    uint32_t *ret)
 {
 	const char *last = b->names ? b->names + b->last_name : NULL;
 	int r;
@@ -70,8 +71,8 @@ static int add_name(struct hashdb_builder *b, const char *name, size_t len, uint
 	return 0;
 }
 
-int hashdb_builder_add(struct hashdb_builder *b, const uint8_t *digest, uint64_t size_bytes,
-                       const char *name, size_t name_len)
+int hashdb_builder_add(struct hashdb_builder *b, const uint8_t *digest,
+                       uint64_t size_bytes, const char *name, size_t name_len)
 {
 	size_t bytes = digest_bytes(b->alg);
 	uint32_t name_off;
@@ -158,7 +159,8 @@ static int write_directory(const struct hashdb_builder *b, unsigned dir_bits,
 	return sink(userdata, dir, (n_buckets + 1) * sizeof(*dir));
 }
 
-static int write_records(const struct hashdb_builder *b, hashdb_sink sink, void *userdata)
+static int write_records(const struct hashdb_builder *b, hashdb_sink sink,
+                         void *userdata)
 {
 	size_t bytes = hashdb_record_bytes(b->alg, b->has_sizes);
 

@@ -9,16 +9,18 @@
 /*
  * header | directory: u32 [(1 << dir_bits) + 1] | records | names
  *
- * Bucket i of the directory is the records whose digest begins with the bits i: those from
- * dir[i] up to dir[i + 1]. A record is digest, u32 name offset, and, if HASHDB_SIZES is set,
- * u64 size. Records are packed, hence the memcpy() at each access. Host byte order: an image
- * never leaves the machine.
+ * Bucket i of the directory is the records whose digest begins with the bits i: those
+ * from dir[i] up to dir[i + 1]. A record is digest, u32 name offset, and, if
+ * HASHDB_SIZES is set, u64 size. Records are packed, hence the memcpy() at each access.
+ * Host byte order: an image never leaves the machine.
  */
 #define HASHDB_MAGIC 0x31424448U /* "HDB1" */
 #define HASHDB_SIZES 1U          /* flag: records have a size */
 
-/* Eight records a bucket on average: half a cache line of directory for 4096 of them. */
-#define HASHDB_BUCKET 8
+/*
+ * Eight records a bucket on average: half a cache line of directory for 4096 of them.
+ */
+#define HASHDB_BUCKET       8
 #define HASHDB_DIR_BITS_MAX 29
 
 struct hashdb_header {
@@ -32,7 +34,8 @@ struct hashdb_header {
 
 static inline size_t hashdb_record_bytes(enum digest_alg alg, bool has_sizes)
 {
-	return digest_bytes(alg) + sizeof(uint32_t) + (has_sizes ? sizeof(uint64_t) : 0);
+	return digest_bytes(alg) + sizeof(uint32_t) +
+	       (has_sizes ? sizeof(uint64_t) : 0);
 }
 
 static inline uint32_t hashdb_bucket(const uint8_t *digest, unsigned dir_bits)

@@ -44,8 +44,9 @@ int hashdb_open(const void *mem, size_t size, enum digest_alg alg, struct hashdb
 	}
 	if (!take(size, &off, sizeof(*h)))
 		return -EBADMSG;
-	if (h->magic != HASHDB_MAGIC || h->alg != (uint32_t)alg || h->flags > HASHDB_SIZES ||
-	    h->dir_bits > HASHDB_DIR_BITS_MAX || h->n > HASHDB_ENTRIES_MAX)
+	if (h->magic != HASHDB_MAGIC || h->alg != (uint32_t)alg ||
+	    h->flags > HASHDB_SIZES || h->dir_bits > HASHDB_DIR_BITS_MAX ||
+	    h->n > HASHDB_ENTRIES_MAX)
 		return -EBADMSG;
 
 	db.has_sizes = h->flags & HASHDB_SIZES;
@@ -80,7 +81,8 @@ static uint32_t lower_bound(const struct hashdb *db, const uint8_t *digest, uint
 	while (lo < hi) {
 		uint32_t mid = lo + (hi - lo) / 2;
 
-		if (memcmp(db->records + (size_t)mid * db->record_bytes, digest, bytes) < 0)
+		if (memcmp(db->records + (size_t)mid * db->record_bytes, digest,
+		           bytes) < 0)
 			lo = mid + 1;
 		else
 			hi = mid;

@@ -16,18 +16,21 @@
 
 #include "custos/cleanup.h"
 
-#define BUFFER_BYTES ((size_t)256 << 10) /* holds any legal line, and reads are large */
+/* Holds any legal line, and makes reads large. */
+#define BUFFER_BYTES ((size_t)256 << 10)
 
 /* ClamAV: "size * needs a minimum engine level of 73", the first one that knew it. */
 #define CLAMAV_ANY_SIZE_LEVEL 73
 
-#define WHY_FORM    "expected a hash of 32, 40 or 64 hexadecimal digits"
-#define WHY_LENGTH  "the hash has a length that is neither MD5, SHA-1 nor SHA-256"
-#define WHY_TEXT    "the line holds control characters: this is no text file"
-#define WHY_TAG     "expected 'SHA256 (file) = hash' (or SHA1, MD5) with a hash of that kind"
-#define WHY_SIZE    "the size is neither a number of bytes nor *"
-#define WHY_NAME    "the name is empty or not printable ASCII"
-#define WHY_LEVEL   "the last fields must be engine levels, and size * needs level 73 or more"
+#define WHY_FORM   "expected a hash of 32, 40 or 64 hexadecimal digits"
+#define WHY_LENGTH "the hash has a length that is neither MD5, SHA-1 nor SHA-256"
+#define WHY_TEXT   "the line holds control characters: this is no text file"
+#define WHY_TAG                                                                        \
+	"expected 'SHA256 (file) = hash' (or SHA1, MD5) with a hash of that kind"
+#define WHY_SIZE "the size is neither a number of bytes nor *"
+#define WHY_NAME "the name is empty or not printable ASCII"
+#define WHY_LEVEL                                                                      \
+	"the last fields must be engine levels, and size * needs level 73 or more"
 #define WHY_TRAILER "expected white space or ':' after the hash"
 
 struct cursor {
@@ -62,7 +65,10 @@ static void skip_blanks(struct cursor *c)
 		c->p++;
 }
 
-/* Take all hexadecimal digits at the cursor; their number must be that of a known digest. */
+/*
+ * Take all hexadecimal digits at the cursor; their number must be that of a known
+ * digest.
+ */
 static int take_hash(struct cursor *c, struct hashlist_entry *e, const char **why)
 {
 	const char *start = c->p;
@@ -154,7 +160,10 @@ static int parse_clamav(struct cursor c, struct hashlist_entry *e, const char **
 	return 1;
 }
 
-/* "SHA256 (PATH) = HASH": the path may hold anything, so the hash is what ends the line. */
+/*
+ * "SHA256 (PATH) = HASH": the path may hold anything, so the hash is what ends the
+ * line.
+ */
 static int parse_tag(struct cursor c, enum digest_alg alg, struct hashlist_entry *e,
                      const char **why)
 {
@@ -184,12 +193,14 @@ static bool take_tag(struct cursor *c, enum digest_alg *ret)
 	static const struct {
 		const char *tag;
 		enum digest_alg alg;
-	} tags[] = {{"SHA256", DIGEST_SHA256}, {"SHA1", DIGEST_SHA1}, {"MD5", DIGEST_MD5}};
+	} tags[] = {
+		{"SHA256", DIGEST_SHA256}, {"SHA1", DIGEST_SHA1}, {"MD5", DIGEST_MD5}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(tags); i++) {
 		size_t len = strlen(tags[i].tag);
 
-		if ((size_t)(c->end - c->p) > len && memcmp(c->p, tags[i].tag, len) == 0) {
+		if ((size_t)(c->end - c->p) > len &&
+		    memcmp(c->p, tags[i].tag, len) == 0) {
 			c->p += len;
 			*ret = tags[i].alg;
 			return true;
@@ -246,7 +257,7 @@ struct reader {
 	hashlist_fn fn;
 	void *userdata;
 	struct diag *d;
-	unsigned line;  /* of the last line handed on */
+	unsigned line; /* of the last line handed on */
 	unsigned n_bad;
 };
 
@@ -272,7 +283,8 @@ static int read_line(struct reader *rd, const char *line, size_t len)
 	(void)diag_add(rd->d, rd->file, rd->line, "%s", why);
 	if (++rd->n_bad < HASHLIST_BAD_LINES_MAX)
 		return 0;
-	return diag_add(rd->d, rd->file, rd->line, "too many bad lines, the rest is not read");
+	return diag_add(rd->d, rd->file, rd->line,
+	                "too many bad lines, the rest is not read");
 }
 
 /* Hand on each whole line in @buf[0..*used), move the rest to the front. */
@@ -294,9 +306,10 @@ static int read_lines(struct reader *rd, char *buf, size_t *used, bool eof)
 	}
 	*used = (size_t)(end - p);
 	if (*used > HASHLIST_LINE_MAX)
-		return diag_add(rd->d, rd->file, rd->line + 1,
-		                "the line is longer than %d bytes, the rest is not read",
-		                HASHLIST_LINE_MAX);
+		return diag_add(
+			rd->d, rd->file, rd->line + 1,
+			"the line is longer than %d bytes, the rest is not read",
+			HASHLIST_LINE_MAX);
 	memmove(buf, p, *used);
 	return 0;
 }
@@ -304,7 +317,8 @@ static int read_lines(struct reader *rd, char *buf, size_t *used, bool eof)
 int hashlist_read(int fd, const char *file, hashlist_fn fn, void *userdata,
                   struct diag *d)
 {
-	struct reader rd = {.fd = fd, .file = file, .fn = fn, .userdata = userdata, .d = d};
+	struct reader rd = {
+		.fd = fd, .file = file, .fn = fn, .userdata = userdata, .d = d};
 	_cleanup_(freep) char *buf = malloc(BUFFER_BYTES);
 	size_t used = 0;
 	int r;

@@ -12,16 +12,17 @@
 
 #include "custos/image.h"
 
-#define BUFFER_BYTES ((size_t)256 << 10) /* records and relocations come a few bytes at a time */
+/* records and relocations come a few bytes at a time */
+#define BUFFER_BYTES ((size_t)256 << 10)
 
 struct image_writer {
 	int fd;
-	int error;          /* first failure, 0 when none */
-	int section;        /* enum image_section, or -1 before the first */
-	uint64_t off;       /* of the next byte added */
+	int error;    /* first failure, 0 when none */
+	int section;  /* enum image_section, or -1 before the first */
+	uint64_t off; /* of the next byte added */
 	struct digests digests;
 	struct image_header header;
-	size_t used;        /* bytes in buffer, the last ones before off */
+	size_t used; /* bytes in buffer, the last ones before off */
 	uint8_t buffer[BUFFER_BYTES];
 };
 
@@ -118,7 +119,8 @@ static void end_section(struct image_writer *w)
 			w->off - w->header.sections[w->section].offset;
 	w->section = -1;
 	if (w->off % IMAGE_ALIGNMENT != 0)
-		(void)image_writer_add(w, zeros, IMAGE_ALIGNMENT - w->off % IMAGE_ALIGNMENT);
+		(void)image_writer_add(w, zeros,
+		                       IMAGE_ALIGNMENT - w->off % IMAGE_ALIGNMENT);
 }
 
 void image_writer_section(struct image_writer *w, enum image_section section)

@@ -59,8 +59,8 @@ static bool sections_are_valid(const struct image_header *h)
 
 		if (h->sections[i].size == 0)
 			continue;
-		if (off < sizeof(*h) || off % IMAGE_ALIGNMENT != 0 || off > h->total_bytes ||
-		    h->sections[i].size > h->total_bytes - off)
+		if (off < sizeof(*h) || off % IMAGE_ALIGNMENT != 0 ||
+		    off > h->total_bytes || h->sections[i].size > h->total_bytes - off)
 			return false;
 	}
 	return true;
@@ -75,7 +75,8 @@ int image_check(const void *mem, size_t size, uint32_t yara_version)
 	if (size < sizeof(*h) || memcmp(h->magic, IMAGE_MAGIC, sizeof(h->magic)) != 0)
 		return -EBADMSG;
 	if (h->version != IMAGE_VERSION || h->yara_version != yara_version ||
-	    h->options > IMAGE_OPT_VARIABLES || h->reserved != 0 || h->total_bytes != size)
+	    h->options > IMAGE_OPT_VARIABLES || h->reserved != 0 ||
+	    h->total_bytes != size)
 		return -EBADMSG;
 	if (!sections_are_valid(h))
 		return -EBADMSG;

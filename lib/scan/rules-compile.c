@@ -36,9 +36,12 @@ static void on_error(int level, const char *file, int line, const YR_RULE *rule,
 	struct job *job = userdata;
 
 	if (level != YARA_ERROR_LEVEL_ERROR)
-		return; /* warnings are about speed; the cost of rules is measured elsewhere */
-	(void)diag_add(job->d, rules_includes_path(&job->includes, file ? file : job->source->file),
-	               line > 0 ? (unsigned)line : 0, "%s", message);
+		/* warnings are about speed; the cost of rules is measured elsewhere */
+		return;
+	(void)diag_add(
+		job->d,
+		rules_includes_path(&job->includes, file ? file : job->source->file),
+		line > 0 ? (unsigned)line : 0, "%s", message);
 }
 
 static const char *on_include(const char *name, const char *from, const char *ns,
@@ -111,7 +114,8 @@ static int compile_alone(struct job *job, const struct rules_source *s, bool wit
 	return r;
 }
 
-static int on_selftest(YR_SCAN_CONTEXT *context, int message, void *data, void *userdata)
+static int on_selftest(YR_SCAN_CONTEXT *context, int message, void *data,
+                       void *userdata)
 {
 	const YR_MODULE_IMPORT *import = data;
 
@@ -127,7 +131,7 @@ static int on_selftest(YR_SCAN_CONTEXT *context, int message, void *data, void *
 /* Run the rules of one file over stock data, as the engine would. */
 static int selftest(const struct rules_source *s, YR_RULES *rules, struct diag *d)
 {
-	static const uint8_t stock[4096] = "\x7f" "ELF\x02\x01\x01";
+	static const uint8_t stock[4096] = "\177ELF\002\001\001";
 	const char *refused = NULL;
 	int err;
 
@@ -136,12 +140,15 @@ static int selftest(const struct rules_source *s, YR_RULES *rules, struct diag *
 	                                SCAN_FLAGS_REPORT_RULES_MATCHING,
 	                        on_selftest, &refused, 10);
 	if (refused)
-		return diag_add(d, s->file, 0, "imports the module %s, which custos refuses: %s",
-		                refused, refused[0] == 'm'
-		                        ? "it opens a database when the first file is scanned"
-		                        : "it needs a sandbox report, which there never is");
+		return diag_add(
+			d, s->file, 0,
+			"imports the module %s, which custos refuses: %s", refused,
+			refused[0] == 'm'
+				? "it opens a database when the first file is scanned"
+				: "it needs a sandbox report, which there never is");
 	if (err != ERROR_SUCCESS)
-		return diag_add(d, s->file, 0, "a rule fails on a harmless file (libyara error %d)",
+		return diag_add(d, s->file, 0,
+		                "a rule fails on a harmless file (libyara error %d)",
 		                err);
 	return 0;
 }
@@ -178,7 +185,8 @@ static int check_files(struct job *job, const struct rules_source *sources, size
 		int r = check_file(job, &sources[i], uses_vars);
 
 		if (r == -EINVAL && job->d->n_total == before)
-			(void)diag_add(job->d, sources[i].file, 0, "libyara gives no reason");
+			(void)diag_add(job->d, sources[i].file, 0,
+			               "libyara gives no reason");
 		if (r < 0 && r != -EINVAL)
 			return r;
 		if (r < 0)
@@ -187,8 +195,8 @@ static int check_files(struct job *job, const struct rules_source *sources, size
 	return ret;
 }
 
-static int compile_together(struct job *job, const struct rules_source *sources, size_t n,
-                            struct rules_compiled *c)
+static int compile_together(struct job *job, const struct rules_source *sources,
+                            size_t n, struct rules_compiled *c)
 {
 	YR_RULES_STATS stats;
 	YR_COMPILER *compiler;
@@ -208,11 +216,12 @@ static int compile_together(struct job *job, const struct rules_source *sources,
 	return r;
 }
 
-int rules_compile(const struct rules_source *sources, size_t n, struct rules_compiled **ret,
-                  struct diag *d)
+int rules_compile(const struct rules_source *sources, size_t n,
+                  struct rules_compiled **ret, struct diag *d)
 {
 	_cleanup_(diag_deinit) struct diag own = DIAG_NULL;
-	_cleanup_(rules_compiled_freep) struct rules_compiled *c = calloc(1, sizeof(*c));
+	_cleanup_(rules_compiled_freep) struct rules_compiled *c =
+		calloc(1, sizeof(*c));
 	struct job job = {.d = d ? d : &own};
 	int r;
 
@@ -268,7 +277,8 @@ static size_t write_items(const void *ptr, size_t size, size_t count, void *user
 	return out->error == 0 ? count : 0;
 }
 
-int rules_compiled_write(const struct rules_compiled *c, rules_sink sink, void *userdata)
+int rules_compiled_write(const struct rules_compiled *c, rules_sink sink,
+                         void *userdata)
 {
 	struct output out = {.sink = sink, .userdata = userdata};
 	YR_STREAM stream = {.user_data = &out, .write = write_items};

@@ -79,8 +79,8 @@ static bool resolve(const char *name, const char *from, char ret[PATH_MAX])
 	return true;
 }
 
-const struct rules_source *rules_includes_find(struct rules_includes *in, const char *name,
-                                               const char *from)
+const struct rules_source *rules_includes_find(struct rules_includes *in,
+                                               const char *name, const char *from)
 {
 	char path[PATH_MAX], own[PATH_MAX];
 

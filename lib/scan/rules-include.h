@@ -24,9 +24,9 @@ void rules_includes_init(struct rules_includes *in, const struct rules_source *s
 void rules_includes_reset(struct rules_includes *in);
 void rules_includes_deinit(struct rules_includes *in);
 
-/* The file that @name, written in the file @from, means; NULL when it is not in the set. A
- * relative name counts from the folder of @from. Allocates. */
-const struct rules_source *rules_includes_find(struct rules_includes *in, const char *name,
-                                               const char *from);
+/* The file that @name, written in the file @from, means; NULL when it is not in the
+ * set. A relative name counts from the folder of @from. Allocates. */
+const struct rules_source *rules_includes_find(struct rules_includes *in,
+                                               const char *name, const char *from);
 /* Full name of a file as libyara calls it. */
 const char *rules_includes_path(const struct rules_includes *in, const char *name);

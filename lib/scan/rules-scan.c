@@ -6,8 +6,8 @@
  * Must not own: the bytes scanned, or what a match means (engine).
  *
  * Two fields of the public struct YR_SCAN_CONTEXT are set directly: entry_point, which
- * libyara carries over from the file before (a false match), and timeout, which its setter
- * takes in whole seconds only.
+ * libyara carries over from the file before (a false match), and timeout, which its
+ * setter takes in whole seconds only.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -20,17 +20,24 @@
 #include "custos/rules.h"
 #include "rules-yara.h"
 
-/* The same verdicts, measured faster; the buffer is private, so no fault needs catching. */
-#define SCAN_FLAGS                                                                       \
-	(SCAN_FLAGS_FAST_MODE | SCAN_FLAGS_NO_TRYCATCH | SCAN_FLAGS_REPORT_RULES_MATCHING)
+/*
+ * The same verdicts, measured faster; the buffer is private, so no fault needs
+ * catching.
+ */
+#define SCAN_FLAGS                                                                     \
+	(SCAN_FLAGS_FAST_MODE | SCAN_FLAGS_NO_TRYCATCH |                               \
+	 SCAN_FLAGS_REPORT_RULES_MATCHING)
 
-/* A scanner never gives memory back. Making a new one costs up to 76 us (14,000 rules). */
-#define FIBERS_MAX        128                /* of 1024; 2 KiB each */
-#define FRESH_AFTER_BYTES ((size_t)16 << 20) /* such a scan takes hundreds of milliseconds */
+/*
+ * A scanner never gives memory back. Making a new one costs up to 76 us (14,000 rules).
+ */
+#define FIBERS_MAX 128 /* of 1024; 2 KiB each */
+/* such a scan takes hundreds of milliseconds */
+#define FRESH_AFTER_BYTES ((size_t)16 << 20)
 
 struct rules_scanner {
 	const struct rules *rules;
-	YR_SCANNER *yr;   /* NULL after an error: made anew for the next file */
+	YR_SCANNER *yr; /* NULL after an error: made anew for the next file */
 	/* of the scan that is running */
 	nsec_t deadline;
 	bool matched, timed_out, incomplete;
@@ -55,9 +62,12 @@ static int on_message(YR_SCAN_CONTEXT *context, int message, void *data, void *u
 	case CALLBACK_MSG_RULE_MATCHING:
 		(void)snprintf(s->rule, RULE_NAME_BYTES, "%s", rule->identifier);
 		s->matched = true;
-		return CALLBACK_ABORT; /* one is enough, and ends the scan as a success */
+		/* one is enough, and ends the scan as a success */
+		return CALLBACK_ABORT;
 	case CALLBACK_MSG_TOO_MANY_MATCHES:
-		/* libyara leaves the string out from here on; other rules still count. */
+		/*
+		 * libyara leaves the string out from here on; other rules still count.
+		 */
 		s->incomplete = true;
 		return CALLBACK_CONTINUE;
 	case CALLBACK_MSG_IMPORT_MODULE:
@@ -115,8 +125,8 @@ struct rules_scanner *rules_scanner_free(struct rules_scanner *s)
 static int set_vars(struct rules_scanner *s, const char *const *vars)
 {
 	for (unsigned i = 0; vars && i < N_RULES_VARS; i++)
-		if (yr_scanner_define_string_variable(s->yr, rules_var_name(i), vars[i]) !=
-		    ERROR_SUCCESS)
+		if (yr_scanner_define_string_variable(s->yr, rules_var_name(i),
+		                                      vars[i]) != ERROR_SUCCESS)
 			return -ENOMEM;
 	return 0;
 }

@@ -9,10 +9,10 @@
 #include "custos/rules.h"
 
 struct ruleset {
-	struct image image;              /* keeps the tables mapped */
+	struct image image; /* keeps the tables mapped */
 	struct ruleset_counts counts;
-	struct rules *rules;             /* NULL: no YARA rules */
+	struct rules *rules; /* NULL: no YARA rules */
 	bool uses_vars;
 	struct hashdb block[N_DIGESTS];
-	struct hashdb allow;             /* SHA-256 */
+	struct hashdb allow; /* SHA-256 */
 };

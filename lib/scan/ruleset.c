@@ -3,7 +3,8 @@
  * Rule set
  *
  * Owns: one mapped image and what is opened from it.
- * Must not own: how a file is judged (engine), or which generation is current (its user).
+ * Must not own: how a file is judged (engine), or which generation is current (its
+ * user).
  */
 #include "custos/ruleset.h"
 

@@ -2,8 +2,8 @@
 /*
  * Sandbox: Landlock
  *
- * Owns: the table of rights by ABI. The system's headers may be older than its kernel, so the
- * constants stand here.
+ * Owns: the table of rights by ABI. The system's headers may be older than its kernel,
+ * so the constants stand here.
  */
 #include <errno.h>
 #include <sys/syscall.h>

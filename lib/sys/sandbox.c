@@ -20,20 +20,26 @@
 #include <unistd.h>
 
 #ifndef PR_SET_MDWE /* Linux 6.3 */
-#define PR_SET_MDWE 65
+#define PR_SET_MDWE              65
 #define PR_MDWE_REFUSE_EXEC_GAIN 1
 #endif
 
-/* Where the empty root is mounted on its way to "/"; in a mount namespace of our own. */
+/*
+ * Where the empty root is mounted on its way to "/"; in a mount namespace of our own.
+ */
 #define STAGING "/tmp"
 
-/* pivot_root(".", "."): the old root ends up on top of the new one and is then detached. */
+/*
+ * pivot_root(".", "."): the old root ends up on top of the new one and is then
+ * detached.
+ */
 static int enter_empty_root(void)
 {
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return -errno;
 	if (mount("custos-empty", STAGING, "tmpfs",
-	          MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=4k,nr_inodes=2,mode=0555") < 0)
+	          MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+	          "size=4k,nr_inodes=2,mode=0555") < 0)
 		return -errno;
 	if (chdir(STAGING) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
 		return -errno;
@@ -58,7 +64,8 @@ int sandbox_harden_process(void)
 	if (setrlimit(RLIMIT_CORE, &none) < 0)
 		return -errno;
 	/* EINVAL: the kernel does not know it. */
-	if (prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) < 0 && errno != EINVAL)
+	if (prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) < 0 &&
+	    errno != EINVAL)
 		return -errno;
 	return 0;
 }
@@ -126,7 +133,10 @@ int sandbox_drop_caps(uint64_t keep_mask)
 		return r;
 	if (keep_mask & ~permitted)
 		return -EPERM;
-	/* A change of ids has emptied the effective set; the bounding set needs one of it. */
+	/*
+	 * A change of ids has emptied the effective set; the bounding set needs one of
+	 * it.
+	 */
 	if (permitted & (UINT64_C(1) << CAP_SETPCAP)) {
 		r = set_caps(permitted, permitted);
 		if (r == 0)
@@ -169,7 +179,8 @@ int sandbox_seccomp(const int *syscalls, size_t n)
 	if (r == 0)
 		r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1);
 	if (r == 0)
-		r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* binary tree */
+		/* binary tree */
+		r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	if (r == 0)
 		r = add_rules(ctx, syscalls, n);
 	if (r == 0)
