@@ -101,7 +101,8 @@ int image_map(int fd, uint32_t yara_version, struct image *ret)
 	if (st.st_size < (off_t)sizeof(struct image_header))
 		return -EBADMSG;
 	im.size = (size_t)st.st_size;
-	im.mem = mmap(NULL, im.size, PROT_READ, MAP_SHARED, fd, 0);
+	/* Not MAP_SHARED: before Linux 6.7 that fails for a memfd sealed against writing. */
+	im.mem = mmap(NULL, im.size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (im.mem == MAP_FAILED)
 		return -errno;
 	r = image_check(im.mem, im.size, yara_version);

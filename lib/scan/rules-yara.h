@@ -2,6 +2,8 @@
 /* YARA rules: what the files that know libyara share */
 #pragma once
 
+#include <stdbool.h>
+#include <string.h>
 #include <yara.h>
 
 #include "custos/rules.h"

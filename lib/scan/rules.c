@@ -32,7 +32,14 @@ uint32_t rules_yara_version(void)
 
 int rules_global_init(void)
 {
-	return yr_initialize() == ERROR_SUCCESS ? 0 : -ENOMEM;
+	uint32_t no_data = 0;
+
+	if (yr_initialize() != ERROR_SUCCESS)
+		return -ENOMEM;
+	/* No bytes of a file are kept with a match (I8), and half a megabyte less a scan. */
+	if (yr_set_configuration(YR_CONFIG_MAX_MATCH_DATA, &no_data) != ERROR_SUCCESS)
+		return -EINVAL;
+	return 0;
 }
 
 struct source {

@@ -1,0 +1,46 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# custos-compile: exit codes and messages. Usage: test-compile-cli.sh PROGRAM
+set -u
+umask 022
+compile=$(realpath "$1")
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+cd "$dir" || exit 1
+failed=0
+
+# expect NAME EXIT-CODE STDOUT STDERR-LINES ARGUMENT...
+expect() {
+	name=$1 code=$2 out=$3 lines=$4
+	shift 4
+	"$compile" "$@" >out 2>err 3>image
+	got=$?
+	if [ "$got" != "$code" ] || [ "$(cat out)" != "$out" ] ||
+		[ "$lines" != any ] && [ "$(cat err)" != "$lines" ]; then
+		echo "FAIL $name: exit $got"
+		cat out err
+		failed=1
+	fi
+}
+
+md5=0123456789abcdef0123456789abcdef
+echo 'rule a { condition: true }' >good.yar
+echo 'rule a { condition: oops }' >bad.yar
+echo "$md5$md5  x" >good.hashes
+echo "$md5" >md5.hashes
+echo 'x' >open.yar
+chmod 666 open.yar
+
+expect all_good 0 'yara=1 hashes=2 allow=1' '' --out-fd 3 --yara good.yar \
+	--hashes good.hashes --hashes md5.hashes --allow-hashes good.hashes
+expect nothing 0 'yara=0 hashes=0 allow=0' '' --out-fd 3
+expect every_error 1 '' 'open.yar: writable by others than its owner (mode 0666)
+none: No such file or directory
+md5.hashes:1: MD5 cannot allow a file: another file with the same MD5 can be made; use SHA-256
+bad.yar:1: undefined identifier "oops"' --out-fd 3 --yara open.yar --yara bad.yar \
+	--hashes none --allow-hashes md5.hashes
+expect no_output 2 '' any --yara good.yar
+expect uid_without_gid 2 '' any --out-fd 3 --uid 1
+expect not_a_number 2 '' any --out-fd 3x
+expect closed_output 1 '' any --out-fd 99
+exit $failed
