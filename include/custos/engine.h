@@ -49,6 +49,7 @@ void engine_freep(struct engine **e);
  *
  * Context: the thread that owns @e; blocks on disk. System calls: pread64, newfstatat (or
  * fstat), madvise, clock_gettime where the vDSO has none, and, by libyara and libcrypto,
- * brk, mmap, munmap, mremap, futex. No log. The file offset of @in->fd is not moved.
+ * brk, mmap, munmap, mremap, mprotect (malloc in threads; denied, a scan takes ten times
+ * as long), futex. No log. The file offset of @in->fd is not moved.
  */
 void engine_scan(struct engine *e, const struct engine_input *in, struct finding *ret);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -320,6 +321,39 @@ START_TEST(scan_large_file_digest_is_the_same_with_and_without_rules)
 }
 END_TEST
 
+static void *scan_many(void *userdata)
+{
+	struct engine *e = userdata;
+
+	for (unsigned i = 0; i < 500; i++) {
+		struct finding f = scan(e, i % 2 ? "a needle" : "a haystack");
+
+		/* check() is for the main thread only */
+		if (f.verdict != (i % 2 ? VERDICT_MALICIOUS : VERDICT_CLEAN))
+			return "wrong verdict";
+	}
+	return NULL;
+}
+
+START_TEST(scan_two_engines_share_one_rule_set)
+{
+	struct bench b = bench_with_yara("rule n { strings: $a = \"needle\" condition: $a }");
+	struct engine *second;
+	pthread_t t[2];
+	void *r;
+
+	ck_assert_int_eq(engine_new(b.rs, MAX_BYTES, &second), 0);
+	ck_assert_int_eq(pthread_create(&t[0], NULL, scan_many, b.e), 0);
+	ck_assert_int_eq(pthread_create(&t[1], NULL, scan_many, second), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		ck_assert_int_eq(pthread_join(t[i], &r), 0);
+		ck_assert_ptr_null(r);
+	}
+	engine_free(second);
+	bench_stop(&b);
+}
+END_TEST
+
 START_TEST(filetype_name_knows_prefixes_only_when_complete)
 {
 	ck_assert_str_eq(filetype_name("\x7f" "ELF\x02", 5), "ELF");
@@ -338,4 +372,5 @@ UNIT_MAIN("engine", scan_clean_file_has_digest_and_size,
           scan_limit_of_the_input_below_the_engines_counts,
           scan_deadline_in_the_past_is_a_timeout, scan_unreadable_input_is_an_io_error,
           scan_large_file_digest_is_the_same_with_and_without_rules,
+          scan_two_engines_share_one_rule_set,
           filetype_name_knows_prefixes_only_when_complete)
