@@ -169,10 +169,11 @@ int main(int argc, char **argv)
 	int r;
 
 	r = parse_arguments(&req, argc, argv);
-	if (r == EXIT_USAGE)
-		return usage();
 	/* Inputs that could not be opened do not hide the errors of the others. */
-	r = r < 0 ? fail("reading the inputs", r) : compile(&req);
+	if (r == EXIT_USAGE)
+		r = usage();
+	else
+		r = r < 0 ? fail("reading the inputs", r) : compile(&req);
 	if (fflush(stdout) != 0)
 		r = EXIT_FAILURE;
 	(void)fflush(stderr);
