@@ -2,8 +2,8 @@
 /*
  * Client
  *
- * Owns: the connection to the daemon, and the translation of its errors into exit codes and
- * advice. Must not own: what replies mean to a verb.
+ * Owns: the connection to the daemon, and the translation of its errors into exit codes
+ * and advice. Must not own: what replies mean to a verb.
  */
 #include "client.h"
 
@@ -28,12 +28,14 @@ static int connect_failed(const char *path, int error)
 		return CTL_NOT_RUNNING;
 	case EACCES:
 	case EPERM:
-		(void)ctl_error("no permission to connect to %s: run as root, or as a member of the"
+		(void)ctl_error("no permission to connect to %s: run as root, or as a "
+		                "member of the"
 		                " group custos",
 		                path);
 		return CTL_DENIED;
 	case EAGAIN:
-		(void)ctl_error("custosd does not accept connections at %s: see 'systemctl status"
+		(void)ctl_error("custosd does not accept connections at %s: see "
+		                "'systemctl status"
 		                " custosd'",
 		                path);
 		return CTL_TIMEOUT;
@@ -49,11 +51,13 @@ int client_open(struct client *c, const struct ctl *ctl)
 	_cleanup_(fd_closep) int fd = -1;
 
 	if (strlen(ctl->socket_path) >= sizeof(sa.sun_path))
-		return ctl_error("the path of the socket is too long: %s", ctl->socket_path);
+		return ctl_error("the path of the socket is too long: %s",
+		                 ctl->socket_path);
 	memcpy(sa.sun_path, ctl->socket_path, strlen(ctl->socket_path));
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	/* Also bounds connect(): a daemon that hangs does not take us with it. */
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) < 0)
+	if (fd < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) < 0)
 		return ctl_error("no socket: %s", strerror(errno));
 	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
 		return connect_failed(ctl->socket_path, errno);
@@ -69,7 +73,8 @@ void client_deinit(struct client *c)
 }
 
 /* The first part carries the descriptors. */
-static int send_bytes(int fd, const char *bytes, size_t len, const int *fds, unsigned n_fds)
+static int send_bytes(int fd, const char *bytes, size_t len, const int *fds,
+                      unsigned n_fds)
 {
 	union {
 		char buf[CMSG_SPACE(VARLINK_FDS_MAX * sizeof(int))];
@@ -103,8 +108,8 @@ static int send_bytes(int fd, const char *bytes, size_t len, const int *fds, uns
 	return 0;
 }
 
-int client_send(struct client *c, const char *method, json_t *parameters, unsigned flags,
-                const int *fds, unsigned n_fds)
+int client_send(struct client *c, const char *method, json_t *parameters,
+                unsigned flags, const int *fds, unsigned n_fds)
 {
 	_cleanup_(freep) char *bytes = NULL;
 	char name[128];
@@ -117,7 +122,8 @@ int client_send(struct client *c, const char *method, json_t *parameters, unsign
 	if (r == 0)
 		r = send_bytes(c->fd, bytes, len, fds, n_fds);
 	if (r == -EAGAIN) {
-		(void)ctl_error("custosd does not read: see 'systemctl status custosd'");
+		(void)ctl_error(
+			"custosd does not read: see 'systemctl status custosd'");
 		return CTL_TIMEOUT;
 	}
 	/* A server that is full closes at once: reading tells. */
@@ -129,10 +135,12 @@ int client_send(struct client *c, const char *method, json_t *parameters, unsign
 static int error_exit(const struct varlink_message *m)
 {
 	json_t *p = m->parameters;
-	const char *name = strrchr(m->error, '.') ? strrchr(m->error, '.') + 1 : m->error;
+	const char *name =
+		strrchr(m->error, '.') ? strrchr(m->error, '.') + 1 : m->error;
 
 	if (strcmp(name, "PermissionDenied") == 0) {
-		(void)ctl_error("permission denied: looking needs root or the group custos, scan and"
+		(void)ctl_error("permission denied: looking needs root or the group "
+		                "custos, scan and"
 		                " reload root or OperatorGroup=, mode root");
 		return CTL_DENIED;
 	}
@@ -140,14 +148,18 @@ static int error_exit(const struct varlink_message *m)
 		return ctl_error("not reloaded, what was in force stays in force:\n%s",
 		                 json_string_value(json_object_get(p, "errors")) ?: "");
 	if (strcmp(name, "Failed") == 0)
-		return ctl_error("%s: %s", json_string_value(json_object_get(p, "message")) ?: "failed",
-		                 strerror((int)json_integer_value(json_object_get(p, "errno"))));
+		return ctl_error(
+			"%s: %s",
+			json_string_value(json_object_get(p, "message")) ?: "failed",
+			strerror((int)json_integer_value(json_object_get(p, "errno"))));
 	if (strcmp(name, "MethodNotFound") == 0)
-		return ctl_error("this custosd does not know the request: is it older than custosctl?"
+		return ctl_error("this custosd does not know the request: is it older "
+		                 "than custosctl?"
 		                 " restart it after upgrades");
 	if (strcmp(name, "InvalidParameter") == 0)
 		return ctl_error("custosd refuses the value of '%s'",
-		                 json_string_value(json_object_get(p, "parameter")) ?: "?");
+		                 json_string_value(json_object_get(p, "parameter"))
+		                         ?: "?");
 	return ctl_error("custosd answers: %s", m->error);
 }
 
@@ -167,15 +179,17 @@ static int fill(struct client *c, int timeout_msec)
 	}
 	n = poll(&p, 1, timeout_msec);
 	if (n == 0) {
-		(void)ctl_error("no answer from custosd within %d s", timeout_msec / 1000);
+		(void)ctl_error("no answer from custosd within %d s",
+		                timeout_msec / 1000);
 		return CTL_TIMEOUT;
 	}
 	do
 		n = recv(c->fd, c->buf + c->len, c->size - c->len, 0);
 	while (n < 0 && errno == EINTR);
 	if (n <= 0)
-		return ctl_error("custosd closed the connection: it is stopping, or has too many"
-		                 " clients; try again");
+		return ctl_error(
+			"custosd closed the connection: it is stopping, or has too many"
+			" clients; try again");
 	c->len += (size_t)n;
 	return CTL_OK;
 }
@@ -191,7 +205,8 @@ int client_receive(struct client *c, int timeout_msec, struct varlink_message *r
 		c->len -= c->used;
 		c->used = 0;
 	}
-	while ((r = c->len ? varlink_find_end(c->buf, c->len, &len) : -EAGAIN) == -EAGAIN) {
+	while ((r = c->len ? varlink_find_end(c->buf, c->len, &len) : -EAGAIN) ==
+	       -EAGAIN) {
 		r = fill(c, timeout_msec);
 		if (r != CTL_OK)
 			return r;
@@ -199,7 +214,8 @@ int client_receive(struct client *c, int timeout_msec, struct varlink_message *r
 	if (r == 0)
 		r = varlink_parse_reply(c->buf, len, &m);
 	if (r < 0)
-		return ctl_error("custosd sent something that is not Varlink: %s", strerror(-r));
+		return ctl_error("custosd sent something that is not Varlink: %s",
+		                 strerror(-r));
 	c->used = len + 1;
 	if (m.error) {
 		r = error_exit(&m);
@@ -210,8 +226,8 @@ int client_receive(struct client *c, int timeout_msec, struct varlink_message *r
 	return CTL_OK;
 }
 
-static int call_once(const struct ctl *ctl, const char *method, json_t *parameters, int fd,
-                     int timeout_msec, json_t **ret)
+static int call_once(const struct ctl *ctl, const char *method, json_t *parameters,
+                     int fd, int timeout_msec, json_t **ret)
 {
 	_cleanup_(client_deinit) struct client c = CLIENT_NULL;
 	struct varlink_message m;
@@ -238,8 +254,8 @@ int client_call(const struct ctl *ctl, const char *method, json_t *parameters,
 	return call_once(ctl, method, parameters, -1, timeout_msec, ret);
 }
 
-int client_call_fd(const struct ctl *ctl, const char *method, json_t *parameters, int fd,
-                   json_t **ret)
+int client_call_fd(const struct ctl *ctl, const char *method, json_t *parameters,
+                   int fd, json_t **ret)
 {
 	return call_once(ctl, method, parameters, fd, CLIENT_TIMEOUT_MSEC, ret);
 }

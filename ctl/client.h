@@ -14,10 +14,13 @@ struct client {
 	size_t used; /* of the last message */
 };
 
-#define CLIENT_NULL {.fd = -1}
+#define CLIENT_NULL                                                                    \
+	{                                                                              \
+		.fd = -1                                                               \
+	}
 
-/* Connect. Return: CTL_OK, or CTL_NOT_RUNNING, CTL_DENIED, CTL_TIMEOUT, CTL_ERROR after a message
- * that says what to do. */
+/* Connect. Return: CTL_OK, or CTL_NOT_RUNNING, CTL_DENIED, CTL_TIMEOUT, CTL_ERROR after
+ * a message that says what to do. */
 int client_open(struct client *c, const struct ctl *ctl);
 void client_deinit(struct client *c);
 
@@ -27,8 +30,8 @@ void client_deinit(struct client *c);
  * @parameters: consumed; NULL = none
  * @fds:        borrowed
  */
-int client_send(struct client *c, const char *method, json_t *parameters, unsigned flags,
-                const int *fds, unsigned n_fds);
+int client_send(struct client *c, const char *method, json_t *parameters,
+                unsigned flags, const int *fds, unsigned n_fds);
 
 /**
  * client_receive() - wait for one reply that is not an error
@@ -43,5 +46,5 @@ int client_receive(struct client *c, int timeout_msec, struct varlink_message *r
 int client_call(const struct ctl *ctl, const char *method, json_t *parameters,
                 int timeout_msec, json_t **ret_parameters);
 /* The same with one descriptor. */
-int client_call_fd(const struct ctl *ctl, const char *method, json_t *parameters, int fd,
-                   json_t **ret_parameters);
+int client_call_fd(const struct ctl *ctl, const char *method, json_t *parameters,
+                   int fd, json_t **ret_parameters);

@@ -26,7 +26,8 @@ int verb_reload(struct ctl *ctl, int argc, char **argv)
 	json_t *reply = NULL;
 	int r;
 
-	if (getopt_long(argc, argv, "", options, NULL) >= 0 || !ctl_args_ok(argv[0], argc, 0, 0))
+	if (getopt_long(argc, argv, "", options, NULL) >= 0 ||
+	    !ctl_args_ok(argv[0], argc, 0, 0))
 		return CTL_ERROR;
 	r = client_call(ctl, "Reload", NULL, RELOAD_TIMEOUT_MSEC, &reply);
 	if (r != CTL_OK)
@@ -34,7 +35,8 @@ int verb_reload(struct ctl *ctl, int argc, char **argv)
 	if (ctl->json != CTL_JSON_OFF)
 		out_json(ctl, reply);
 	else
-		printf("generation %" PRId64 " is in force\n", out_int(reply, "generation"));
+		printf("generation %" PRId64 " is in force\n",
+		       out_int(reply, "generation"));
 	json_decref(reply);
 	return CTL_OK;
 }
@@ -45,7 +47,7 @@ static bool parse_duration(const char *text, int64_t *ret_sec)
 	static const struct {
 		const char *unit;
 		int64_t sec;
-	} units[] = {{"", 1},    {"s", 1},     {"m", 60},       {"min", 60},
+	} units[] = {{"", 1},     {"s", 1},     {"m", 60},       {"min", 60},
 	             {"h", 3600}, {"d", 86400}, {"w", 7 * 86400}};
 	long long v;
 	char *end;
@@ -66,7 +68,9 @@ static bool parse_duration(const char *text, int64_t *ret_sec)
 int verb_mode(struct ctl *ctl, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"for", required_argument, NULL, 'f'}, {"reason", required_argument, NULL, 'r'}, {0}};
+		{"for", required_argument, NULL, 'f'},
+		{"reason", required_argument, NULL, 'r'},
+		{0}};
 	const char *reason = NULL;
 	int64_t ttl = 0;
 	json_t *p, *reply = NULL;
@@ -78,18 +82,22 @@ int verb_mode(struct ctl *ctl, int argc, char **argv)
 		if (o == 'r')
 			reason = optarg;
 		if (o == 'f' && !parse_duration(optarg, &ttl))
-			return ctl_error("--for: '%s' is not a time such as 90s, 15min, 1h, 2d", optarg);
+			return ctl_error(
+				"--for: '%s' is not a time such as 90s, 15min, 1h, 2d",
+				optarg);
 	}
 	if (!ctl_args_ok(argv[0], argc, 1, 1))
 		return CTL_ERROR;
 	if (strcmp(argv[optind], "monitor") == 0) {
 		if (!reason)
-			return ctl_error("'mode monitor' lowers protection: say why with --reason TEXT");
+			return ctl_error("'mode monitor' lowers protection: say why "
+			                 "with --reason TEXT");
 	} else if (strcmp(argv[optind], "enforce") != 0) {
-		return ctl_error("the mode is enforce or monitor, not '%s'", argv[optind]);
+		return ctl_error("the mode is enforce or monitor, not '%s'",
+		                 argv[optind]);
 	}
-	p = json_pack("{s:s, s:I, s:s*}", "mode", argv[optind], "ttlSec", (json_int_t)ttl, "reason",
-	              reason);
+	p = json_pack("{s:s, s:I, s:s*}", "mode", argv[optind], "ttlSec",
+	              (json_int_t)ttl, "reason", reason);
 	if (!p)
 		return ctl_error("the reason must be UTF-8 text");
 	r = client_call(ctl, "SetMode", p, CLIENT_TIMEOUT_MSEC, &reply);
@@ -123,19 +131,22 @@ static void print_explanation(json_t *e)
 	_cleanup_(freep) char *verdict = out_text(e, "verdict");
 	char age[OUT_USEC_BYTES];
 
-	printf("covered  %s (%s%s%s)\n", json_is_true(json_object_get(e, "covered")) ? "yes" : "no",
-	       mark, *mount ? " at " : "", mount);
+	printf("covered  %s (%s%s%s)\n",
+	       json_is_true(json_object_get(e, "covered")) ? "yes" : "no", mark,
+	       *mount ? " at " : "", mount);
 	printf("action   %s%s%s\n", action, *line ? ", by " : "", line);
 	if (json_is_true(json_object_get(e, "cached")))
-		printf("verdict  %s, %s ago\n", verdict, out_usec(out_int(e, "ageUsec"), age));
+		printf("verdict  %s, %s ago\n", verdict,
+		       out_usec(out_int(e, "ageUsec"), age));
 	else
 		printf("verdict  none yet\n");
 }
 
 int verb_explain(struct ctl *ctl, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"exe", required_argument, NULL, 'e'}, {"uid", required_argument, NULL, 'u'}, {0}};
+	static const struct option options[] = {{"exe", required_argument, NULL, 'e'},
+	                                        {"uid", required_argument, NULL, 'u'},
+	                                        {0}};
 	_cleanup_(freep) char *path = NULL;
 	_cleanup_(fd_closep) int fd = -1;
 	const char *exe = NULL;
@@ -158,10 +169,12 @@ int verb_explain(struct ctl *ctl, int argc, char **argv)
 	if (fd < 0)
 		return ctl_error("%s: %s", path, strerror(errno));
 	p = json_pack("{s:i, s:I}", "fd", 0, "uid", (json_int_t)uid);
-	(void)varlink_set_bytes(p, "path", path, strlen(path)); /* else refused by the daemon */
+	(void)varlink_set_bytes(p, "path", path,
+	                        strlen(path));  /* else refused by the daemon */
 	(void)json_object_del(p, "pathBase64"); /* for display: the descriptor counts */
 	if (exe)
-		(void)json_object_set_new(p, "exe", json_string(exe)); /* not UTF-8: unknown */
+		(void)json_object_set_new(p, "exe",
+		                          json_string(exe)); /* not UTF-8: unknown */
 	r = client_call_fd(ctl, "Explain", p, fd, &reply);
 	if (r != CTL_OK)
 		return r;

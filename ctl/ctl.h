@@ -12,8 +12,8 @@
 /* Part of the outer contract. */
 enum ctl_exit {
 	CTL_OK = 0,
-	CTL_FOUND = 1,       /* a match, or unhealthy */
-	CTL_ERROR = 2,       /* usage or anything that failed */
+	CTL_FOUND = 1, /* a match, or unhealthy */
+	CTL_ERROR = 2, /* usage or anything that failed */
 	CTL_NOT_RUNNING = 3,
 	CTL_DENIED = 4,
 	CTL_TIMEOUT = 5,
@@ -54,15 +54,16 @@ int verb_doctor(struct ctl *ctl, int argc, char **argv);
 /* Find argv[0] in @verbs and run it; CTL_ERROR with a message when there is none. */
 int ctl_dispatch(struct ctl *ctl, const struct verb *verbs, int argc, char **argv);
 
-/* Message on standard error, with the program's name; control characters escaped. Returns
- * CTL_ERROR. */
+/* Message on standard error, with the program's name; control characters escaped.
+ * Returns CTL_ERROR. */
 int ctl_error(const char *fmt, ...) _printf_(1, 2);
 
 /* Check the number of words left after options: getopt's optind .. argc. */
 bool ctl_args_ok(const char *verb, int argc, int min, int max);
 
 /* Decimal number in [min, max]; false with a message naming @what. */
-bool ctl_parse_int(const char *what, const char *text, int64_t min, int64_t max, int64_t *ret);
+bool ctl_parse_int(const char *what, const char *text, int64_t min, int64_t max,
+                   int64_t *ret);
 
 /* Absolute path without symbolic links; free() it. NULL with a message. */
 char *ctl_realpath(const char *path);

@@ -2,8 +2,8 @@
 /*
  * custosctl doctor: the daemon
  *
- * What the kernel shows is read here, by us, from /proc; only what it cannot show is taken from
- * the daemon's word.
+ * What the kernel shows is read here, by us, from /proc; only what it cannot show is
+ * taken from the daemon's word.
  *
  * Owns: checks of a running daemon.
  */
@@ -19,8 +19,9 @@
 #include "output.h"
 
 #define STATUS_BYTES 8192
-#define NOBODY       65534
-/* Event fds, slots and 64 clients with 32 files each: below this, opens wait for descriptors. */
+#define NOBODY 65534
+/* Event fds, slots and 64 clients with 32 files each: below this, opens wait for
+ * descriptors. */
 #define NOFILE_MIN 4096
 
 static void check_state(struct doctor *d)
@@ -32,13 +33,16 @@ static void check_state(struct doctor *d)
 	if (strcmp(state, "enforcing") == 0)
 		doctor_note(d, DOCTOR_OK, "state", NULL, "enforcing");
 	else if (strcmp(state, "monitoring") == 0)
-		doctor_note(d, DOCTOR_WARN, "state", "'custosctl mode enforce', or Mode=enforce",
+		doctor_note(d, DOCTOR_WARN, "state",
+		            "'custosctl mode enforce', or Mode=enforce",
 		            "monitoring: nothing is denied");
 	else
-		doctor_note(d, DOCTOR_FAIL, "state", "see the reasons, and 'journalctl -u custosd'",
-		            "%s", state);
+		doctor_note(d, DOCTOR_FAIL, "state",
+		            "see the reasons, and 'journalctl -u custosd'", "%s",
+		            state);
 	json_array_foreach (reasons, i, reason)
-		doctor_note(d, DOCTOR_WARN, "reason", NULL, "%s", json_string_value(reason));
+		doctor_note(d, DOCTOR_WARN, "reason", NULL, "%s",
+		            json_string_value(reason));
 }
 
 /* Every mount is protected, or left out on purpose. */
@@ -48,9 +52,12 @@ static void check_coverage(struct doctor *d)
 	size_t i, n_protected = 0, n_excluded = 0, n_bad = 0;
 
 	json_array_foreach (json_object_get(d->status, "coverage"), i, row) {
-		const char *state = json_string_value(json_object_get(row, "state")) ?: "";
-		const char *mount = json_string_value(json_object_get(row, "mountPoint")) ?: "?";
-		const char *why = json_string_value(json_object_get(row, "reason")) ?: "no reason given";
+		const char *state =
+			json_string_value(json_object_get(row, "state")) ?: "";
+		const char *mount =
+			json_string_value(json_object_get(row, "mountPoint")) ?: "?";
+		const char *why = json_string_value(json_object_get(row, "reason"))
+		                          ?: "no reason given";
 
 		n_protected += strcmp(state, "protected") == 0;
 		n_excluded += strcmp(state, "excluded") == 0;
@@ -58,15 +65,16 @@ static void check_coverage(struct doctor *d)
 			continue;
 		n_bad++;
 		doctor_note(d, DOCTOR_FAIL, "coverage",
-		            "a nowatch line with a reason says that this is meant", "%s: %s: %s",
-		            mount, state, why);
+		            "a nowatch line with a reason says that this is meant",
+		            "%s: %s: %s", mount, state, why);
 	}
 	if (n_protected == 0)
-		doctor_note(d, DOCTOR_FAIL, "coverage", "check [Watch] Mount= and the nowatch lines",
+		doctor_note(d, DOCTOR_FAIL, "coverage",
+		            "check [Watch] Mount= and the nowatch lines",
 		            "no file system is protected");
 	else if (n_bad == 0)
-		doctor_note(d, DOCTOR_OK, "coverage", NULL, "%zu protected, %zu excluded", n_protected,
-		            n_excluded);
+		doctor_note(d, DOCTOR_OK, "coverage", NULL,
+		            "%zu protected, %zu excluded", n_protected, n_excluded);
 }
 
 /* Value of "Key:\t..." in /proc/PID/status, or NULL. */
@@ -89,40 +97,47 @@ static uint64_t status_number(const char *status, const char *key, int base)
 	return value ? strtoull(value, NULL, base) : UINT64_MAX;
 }
 
-/* What the seal looks like from outside: filter, no new privileges, at most CAP_LEASE (28), and
- * a user that is neither root nor shared with others. */
+/* What the seal looks like from outside: filter, no new privileges, at most CAP_LEASE
+ * (28), and a user that is neither root nor shared with others. */
 static void check_seal(struct doctor *d, const char *name, uint64_t caps_allowed)
 {
-	static const char *const remedy = "restart custosd; if it stays, this is a bug or an attack";
+	static const char *const remedy =
+		"restart custosd; if it stays, this is a bug or an attack";
 	pid_t pid = doctor_pid(d, name);
 	char status[STATUS_BYTES];
 	uint64_t caps, uid;
 	int r;
 
 	if (pid <= 0) {
-		doctor_note(d, DOCTOR_FAIL, name, "see 'journalctl -u custosd'", "is not running");
+		doctor_note(d, DOCTOR_FAIL, name, "see 'journalctl -u custosd'",
+		            "is not running");
 		return;
 	}
 	r = doctor_read_proc(pid, "status", status, sizeof(status));
 	if (r < 0) {
-		doctor_note(d, DOCTOR_WARN, name, "run doctor on the same host and namespace",
+		doctor_note(d, DOCTOR_WARN, name,
+		            "run doctor on the same host and namespace",
 		            "pid %d cannot be looked at: %s", (int)pid, strerror(-r));
 		return;
 	}
 	caps = status_number(status, "CapEff", 16);
 	uid = status_number(status, "Uid", 10);
 	if (status_number(status, "Seccomp", 10) != 2)
-		doctor_note(d, DOCTOR_FAIL, name, remedy, "no seccomp filter (pid %d)", (int)pid);
+		doctor_note(d, DOCTOR_FAIL, name, remedy, "no seccomp filter (pid %d)",
+		            (int)pid);
 	else if (status_number(status, "NoNewPrivs", 10) != 1)
-		doctor_note(d, DOCTOR_FAIL, name, remedy, "may gain privileges (pid %d)", (int)pid);
+		doctor_note(d, DOCTOR_FAIL, name, remedy,
+		            "may gain privileges (pid %d)", (int)pid);
 	else if (caps & ~caps_allowed)
-		doctor_note(d, DOCTOR_FAIL, name, remedy, "has capabilities %#" PRIx64 " (pid %d)",
-		            caps, (int)pid);
+		doctor_note(d, DOCTOR_FAIL, name, remedy,
+		            "has capabilities %#" PRIx64 " (pid %d)", caps, (int)pid);
 	else if (uid == 0 || uid == NOBODY)
-		doctor_note(d, DOCTOR_WARN, name, "create the user custos: 'systemd-sysusers'",
+		doctor_note(d, DOCTOR_WARN, name,
+		            "create the user custos: 'systemd-sysusers'",
 		            "runs as uid %" PRIu64 " (pid %d)", uid, (int)pid);
 	else
-		doctor_note(d, DOCTOR_OK, name, NULL, "sealed, uid %" PRIu64 " (pid %d)", uid, (int)pid);
+		doctor_note(d, DOCTOR_OK, name, NULL,
+		            "sealed, uid %" PRIu64 " (pid %d)", uid, (int)pid);
 }
 
 /* Interfaces in /proc/PID/net/dev: two lines of heading, then "NAME: numbers". */
@@ -153,9 +168,11 @@ static void check_network(struct doctor *d, const char *name)
 		doctor_note(d, DOCTOR_WARN, "network", "run doctor as root",
 		            "the %s's network cannot be looked at", name);
 	else if (strcmp(ours, first) == 0)
-		doctor_note(d, DOCTOR_FAIL, "network", remedy, "the %s has the host's network", name);
+		doctor_note(d, DOCTOR_FAIL, "network", remedy,
+		            "the %s has the host's network", name);
 	else if (!has_only_loopback(dev))
-		doctor_note(d, DOCTOR_FAIL, "network", remedy, "the %s has a network interface", name);
+		doctor_note(d, DOCTOR_FAIL, "network", remedy,
+		            "the %s has a network interface", name);
 	else
 		doctor_note(d, DOCTOR_OK, "network", NULL, "the %s has none", name);
 }
@@ -166,9 +183,11 @@ static void check_limits(struct doctor *d)
 	char limits[STATUS_BYTES];
 	const char *p;
 
-	if (doctor_read_proc(doctor_pid(d, "supervisor"), "limits", limits, sizeof(limits)) < 0 ||
+	if (doctor_read_proc(doctor_pid(d, "supervisor"), "limits", limits,
+	                     sizeof(limits)) < 0 ||
 	    !(p = strstr(limits, key))) {
-		doctor_note(d, DOCTOR_WARN, "limits", "run doctor as root", "cannot be read");
+		doctor_note(d, DOCTOR_WARN, "limits", "run doctor as root",
+		            "cannot be read");
 		return;
 	}
 	if (strtoull(p + sizeof(key) - 1, NULL, 10) < NOFILE_MIN)
@@ -189,7 +208,8 @@ static void check_losses(struct doctor *d)
 		            out_int(n, "droppedDetections"));
 	else if (out_int(n, "droppedRecords") > 0)
 		doctor_note(d, DOCTOR_WARN, "records", "see that journald keeps up",
-		            "%" PRId64 " records were dropped", out_int(n, "droppedRecords"));
+		            "%" PRId64 " records were dropped",
+		            out_int(n, "droppedRecords"));
 	else
 		doctor_note(d, DOCTOR_OK, "records", NULL, "none lost");
 }
@@ -198,7 +218,8 @@ void doctor_daemon(struct doctor *d)
 {
 	if (!d->status) {
 		if (d->status_exit == CTL_DENIED)
-			doctor_note(d, DOCTOR_WARN, "daemon", "run doctor as root", "permission denied");
+			doctor_note(d, DOCTOR_WARN, "daemon", "run doctor as root",
+			            "permission denied");
 		else
 			doctor_note(d, DOCTOR_FAIL, "daemon", "systemctl start custosd",
 			            "does not answer at %s", d->ctl->socket_path);

@@ -21,7 +21,7 @@
 #include "custos/clock.h"
 #include "doctor.h"
 
-/* 2024-01-01: an earlier clock has not been set, and dates in the policy mean nothing. */
+/* 2024-01-01: an earlier clock was never set, and dates in the policy mean nothing. */
 #define CLOCK_SANE_SEC 1704067200ULL
 /* Oldest kernel that is tested. */
 #define KERNEL_MAJOR 5
@@ -35,28 +35,34 @@ static void check_kernel(struct doctor *d)
 	unsigned major = 0, minor = 0;
 
 	if (uname(&u) < 0 || sscanf(u.release, "%u.%u", &major, &minor) != 2)
-		doctor_note(d, DOCTOR_WARN, "kernel", "see 'uname -r'", "version unknown");
-	else if (major < KERNEL_MAJOR || (major == KERNEL_MAJOR && minor < KERNEL_MINOR))
-		doctor_note(d, DOCTOR_FAIL, "kernel", "use Linux 5.10 or later", "%s", u.release);
+		doctor_note(d, DOCTOR_WARN, "kernel", "see 'uname -r'",
+		            "version unknown");
+	else if (major < KERNEL_MAJOR ||
+	         (major == KERNEL_MAJOR && minor < KERNEL_MINOR))
+		doctor_note(d, DOCTOR_FAIL, "kernel", "use Linux 5.10 or later", "%s",
+		            u.release);
 	else
 		doctor_note(d, DOCTOR_OK, "kernel", NULL, "%s", u.release);
 }
 
-/* Without permission events in the kernel, nothing can be denied. The group is made and closed
- * again; no mark is set, so no open waits. */
+/* Without permission events in the kernel, nothing can be denied. The group is made and
+ * closed again; no mark is set, so no open waits. */
 static void check_fanotify(struct doctor *d)
 {
-	_cleanup_(fd_closep) int fd = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDONLY);
-	static const char *const remedy = "use a kernel with CONFIG_FANOTIFY_ACCESS_PERMISSIONS=y";
+	_cleanup_(fd_closep) int fd =
+		fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDONLY);
+	static const char *const remedy =
+		"use a kernel with CONFIG_FANOTIFY_ACCESS_PERMISSIONS=y";
 
 	if (fd >= 0)
-		doctor_note(d, DOCTOR_OK, "fanotify", NULL, "permission events are available");
+		doctor_note(d, DOCTOR_OK, "fanotify", NULL,
+		            "permission events are available");
 	else if (errno == EPERM)
 		doctor_note(d, DOCTOR_WARN, "fanotify", "run doctor as root",
 		            "not checked: needs root");
 	else if (errno == EMFILE)
-		doctor_note(d, DOCTOR_WARN, "fanotify", "raise fs.fanotify.max_user_groups",
-		            "no group left");
+		doctor_note(d, DOCTOR_WARN, "fanotify",
+		            "raise fs.fanotify.max_user_groups", "no group left");
 	else
 		doctor_note(d, DOCTOR_FAIL, "fanotify", remedy, "%s", strerror(errno));
 }
@@ -66,7 +72,8 @@ static void check_clock(struct doctor *d)
 	uint64_t sec = clock_wall_usec() / USEC_PER_SEC;
 
 	if (sec < CLOCK_SANE_SEC)
-		doctor_note(d, DOCTOR_WARN, "clock", "set the clock: expiry dates depend on it",
+		doctor_note(d, DOCTOR_WARN, "clock",
+		            "set the clock: expiry dates depend on it",
 		            "stands before 2024");
 	else
 		doctor_note(d, DOCTOR_OK, "clock", NULL, "plausible");
@@ -75,35 +82,40 @@ static void check_clock(struct doctor *d)
 static void check_group(struct doctor *d)
 {
 	if (getgrnam("custos"))
-		doctor_note(d, DOCTOR_OK, "group custos", NULL, "exists: its members may observe");
+		doctor_note(d, DOCTOR_OK, "group custos", NULL,
+		            "exists: its members may observe");
 	else
-		doctor_note(d, DOCTOR_WARN, "group custos", "create it: 'systemd-sysusers'",
+		doctor_note(d, DOCTOR_WARN, "group custos",
+		            "create it: 'systemd-sysusers'",
 		            "does not exist: only root may use custosctl");
 }
 
 static void check_journald(struct doctor *d)
 {
-	static const struct sockaddr_un sa = {.sun_family = AF_UNIX,
-	                                      .sun_path = "/run/systemd/journal/socket"};
-	_cleanup_(fd_closep) int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	static const struct sockaddr_un sa = {
+		.sun_family = AF_UNIX, .sun_path = "/run/systemd/journal/socket"};
+	_cleanup_(fd_closep) int fd =
+		socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd >= 0 && connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) == 0)
 		doctor_note(d, DOCTOR_OK, "journal", NULL, "journald listens");
 	else
 		doctor_note(d, DOCTOR_WARN, "journal",
-		            "see 'systemctl status systemd-journald': events are kept in memory only",
+		            "see 'systemctl status systemd-journald': events are kept "
+		            "in memory only",
 		            "journald cannot be reached: %s", strerror(errno));
 }
 
-/* Does a fanotify group, as fdinfo shows it, ask to be waited for? Marks show their masks as
- * "mask:HEX"; permission events are bits of it. */
+/* Does a fanotify group, as fdinfo shows it, ask to be waited for? Marks show their
+ * masks as "mask:HEX"; permission events are bits of it. */
 static bool waits_for_answers(const char *fdinfo)
 {
 	static const char key[] = " mask:";
 
 	for (const char *p = fdinfo; (p = strstr(p, key));) {
 		p += sizeof(key) - 1;
-		if (strtoull(p, NULL, 16) & (FAN_OPEN_PERM | FAN_ACCESS_PERM | FAN_OPEN_EXEC_PERM))
+		if (strtoull(p, NULL, 16) &
+		    (FAN_OPEN_PERM | FAN_ACCESS_PERM | FAN_OPEN_EXEC_PERM))
 			return true;
 	}
 	return false;
@@ -120,7 +132,8 @@ static bool is_permission_listener(pid_t pid)
 	fds = text ? opendir(path) : NULL;
 	while (fds && !found && (e = readdir(fds))) {
 		char target[64];
-		ssize_t n = readlinkat(dirfd(fds), e->d_name, target, sizeof(target) - 1);
+		ssize_t n =
+			readlinkat(dirfd(fds), e->d_name, target, sizeof(target) - 1);
 
 		if (n < 0)
 			continue;
@@ -141,7 +154,8 @@ static bool is_ours(const struct doctor *d, pid_t pid)
 	       pid == doctor_pid(d, "scanner");
 }
 
-/* Two that wait for each other's files can stop each other; custos and one more can too. */
+/* Two that wait for each other's files can stop each other; custos and one more can
+ * too. */
 static void check_rivals(struct doctor *d)
 {
 	_cleanup_(dir_closep) DIR *proc = opendir("/proc");
@@ -159,12 +173,14 @@ static void check_rivals(struct doctor *d)
 		comm[strcspn(comm, "\n")] = '\0';
 		doctor_note(d, DOCTOR_WARN, "other scanners",
 		            "let one of them decide, or exclude each from the other",
-		            "%s (pid %d) also answers fanotify permission events", comm, (int)pid);
+		            "%s (pid %d) also answers fanotify permission events", comm,
+		            (int)pid);
 		n++;
 	}
 	if (n == 0 && geteuid() == 0)
-		doctor_note(d, DOCTOR_OK, "other scanners", NULL, "nobody else answers fanotify"
-		                                                  " permission events");
+		doctor_note(d, DOCTOR_OK, "other scanners", NULL,
+		            "nobody else answers fanotify"
+		            " permission events");
 	else if (n == 0)
 		doctor_note(d, DOCTOR_WARN, "other scanners", "run doctor as root",
 		            "not checked: needs root");

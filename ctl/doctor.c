@@ -39,10 +39,11 @@ void doctor_note(struct doctor *d, enum doctor_result result, const char *check,
 	va_end(ap);
 	if (r < 0)
 		detail = NULL;
-	o = json_pack("{s:s, s:s, s:s*}", "check", check, "result", result_names[result], "remedy",
-	              remedy);
+	o = json_pack("{s:s, s:s, s:s*}", "check", check, "result",
+	              result_names[result], "remedy", remedy);
 	if (o && detail)
-		(void)varlink_set_bytes(o, "detail", detail, strlen(detail)); /* else without */
+		(void)varlink_set_bytes(o, "detail", detail,
+		                        strlen(detail)); /* else without */
 	(void)json_array_append_new(d->results, o); /* counted above all the same */
 }
 
@@ -84,8 +85,8 @@ static void print_results(const struct ctl *ctl, json_t *results)
 
 		while (k < DOCTOR_FAIL && strcmp(result, result_names[k]) != 0)
 			k++;
-		printf("%s%-4s%s  %s: %s\n", out_style(ctl, styles[k]), result, out_reset(ctl), check,
-		       detail);
+		printf("%s%-4s%s  %s: %s\n", out_style(ctl, styles[k]), result,
+		       out_reset(ctl), check, detail);
 		if (*remedy)
 			printf("      -> %s\n", remedy);
 	}
@@ -97,20 +98,22 @@ int verb_doctor(struct ctl *ctl, int argc, char **argv)
 	struct doctor d = {.ctl = ctl, .results = json_array()};
 	json_t *o;
 
-	if (getopt_long(argc, argv, "", options, NULL) >= 0 || !ctl_args_ok(argv[0], argc, 0, 0))
+	if (getopt_long(argc, argv, "", options, NULL) >= 0 ||
+	    !ctl_args_ok(argv[0], argc, 0, 0))
 		return CTL_ERROR;
-	d.status_exit = client_call(ctl, "Status", NULL, CLIENT_TIMEOUT_MSEC, &d.status);
+	d.status_exit =
+		client_call(ctl, "Status", NULL, CLIENT_TIMEOUT_MSEC, &d.status);
 	doctor_host(&d);
 	doctor_daemon(&d);
 	if (ctl->json != CTL_JSON_OFF) {
-		o = json_pack("{s:O, s:i, s:i}", "checks", d.results, "warnings", (int)d.n_warn,
-		              "failures", (int)d.n_fail);
+		o = json_pack("{s:O, s:i, s:i}", "checks", d.results, "warnings",
+		              (int)d.n_warn, "failures", (int)d.n_fail);
 		out_json(ctl, o);
 		json_decref(o);
 	} else {
 		print_results(ctl, d.results);
-		printf("%u warning%s, %u failure%s\n", d.n_warn, d.n_warn == 1 ? "" : "s", d.n_fail,
-		       d.n_fail == 1 ? "" : "s");
+		printf("%u warning%s, %u failure%s\n", d.n_warn,
+		       d.n_warn == 1 ? "" : "s", d.n_fail, d.n_fail == 1 ? "" : "s");
 	}
 	json_decref(d.status);
 	json_decref(d.results);

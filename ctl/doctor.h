@@ -20,8 +20,9 @@ enum doctor_result { DOCTOR_OK, DOCTOR_WARN, DOCTOR_FAIL };
 void doctor_note(struct doctor *d, enum doctor_result result, const char *check,
                  const char *remedy, const char *fmt, ...) _printf_(5, 6);
 
-void doctor_host(struct doctor *d);   /* the machine */
-void doctor_daemon(struct doctor *d); /* custosd as it says and as the kernel shows it */
+void doctor_host(struct doctor *d); /* the machine */
+void doctor_daemon(
+	struct doctor *d); /* custosd as it says and as the kernel shows it */
 
 /* Pid of a process in the daemon's status; 0 when not running. */
 pid_t doctor_pid(const struct doctor *d, const char *name);

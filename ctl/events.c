@@ -2,7 +2,8 @@
 /*
  * custosctl events
  *
- * Owns: one line per event. Must not own: which events there are (the daemon's history).
+ * Owns: one line per event. Must not own: which events there are (the daemon's
+ * history).
  */
 #include <getopt.h>
 #include <inttypes.h>
@@ -44,7 +45,8 @@ static void print_event(const struct ctl *ctl, json_t *e)
 	                                                                    : OUT_PLAIN;
 
 	print_time(out_int(e, "time"));
-	printf(" %s%s %s%s %s", out_style(ctl, style), action, verdict, out_reset(ctl), path);
+	printf(" %s%s %s%s %s", out_style(ctl, style), action, verdict, out_reset(ctl),
+	       path);
 	print_optional(e, "rule", "rule");
 	print_optional(e, "reason", "reason");
 	printf(" pid=%" PRId64, out_int(e, "pid"));
@@ -63,7 +65,8 @@ static void print_reply(const struct ctl *ctl, json_t *p)
 	int64_t dropped = out_int(p, "dropped");
 
 	if (dropped > 0)
-		(void)ctl_error("%" PRId64 " events were overwritten before they could be shown",
+		(void)ctl_error("%" PRId64
+		                " events were overwritten before they could be shown",
 		                dropped);
 	if (!json_is_object(e))
 		return;
@@ -100,8 +103,10 @@ static int stream(const struct ctl *ctl, json_t *parameters, bool follow)
 int verb_events(struct ctl *ctl, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"follow", no_argument, NULL, 'f'},        {"lines", required_argument, NULL, 'n'},
-		{"since", required_argument, NULL, 's'},   {"verdict", required_argument, NULL, 'v'},
+		{"follow", no_argument, NULL, 'f'},
+		{"lines", required_argument, NULL, 'n'},
+		{"since", required_argument, NULL, 's'},
+		{"verdict", required_argument, NULL, 'v'},
 		{0},
 	};
 	json_t *verdicts = json_array(), *p;
@@ -110,9 +115,12 @@ int verb_events(struct ctl *ctl, int argc, char **argv)
 	int o;
 
 	while ((o = getopt_long(argc, argv, "fn:", options, NULL)) >= 0) {
-		if (o == '?' || (o == 'n' && !ctl_parse_int("-n", optarg, 0, INT32_MAX, &last)) ||
-		    (o == 's' && !ctl_parse_int("--since", optarg, 0, INT64_MAX, &since)) ||
-		    (o == 'v' && json_array_append_new(verdicts, json_string(optarg)) < 0)) {
+		if (o == '?' ||
+		    (o == 'n' && !ctl_parse_int("-n", optarg, 0, INT32_MAX, &last)) ||
+		    (o == 's' &&
+		     !ctl_parse_int("--since", optarg, 0, INT64_MAX, &since)) ||
+		    (o == 'v' &&
+		     json_array_append_new(verdicts, json_string(optarg)) < 0)) {
 			json_decref(verdicts);
 			return CTL_ERROR;
 		}

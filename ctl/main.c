@@ -21,17 +21,20 @@
 #define DEFAULT_SOCKET "/run/custos/io.custos.Manager"
 
 static const struct verb verbs[] = {
-	{"status", "[--field NAME]", "What is protected, and what is wrong", verb_status},
+	{"status", "[--field NAME]", "What is protected, and what is wrong",
+         verb_status},
 	{"health", "[--field NAME]", "The same", verb_status},
 	{"doctor", "", "Check host and daemon, with remedies", verb_doctor},
-	{"events", "[-f] [-n N] [--since SEQ] [--verdict V]", "What was judged lately", verb_events},
+	{"events", "[-f] [-n N] [--since SEQ] [--verdict V]", "What was judged lately",
+         verb_events},
 	{"stats", "[--top N] [--by path|exe|unit|rule]", "Who costs time", verb_stats},
 	{"scan", "PATH...", "Judge files now, directories with all below", verb_scan},
-	{"explain", "[--exe PATH] [--uid USER] PATH", "What an open of this file would meet",
-	 verb_explain},
+	{"explain", "[--exe PATH] [--uid USER] PATH",
+         "What an open of this file would meet", verb_explain},
 	{"policy", "check|show|explain|exclusions", "Look at the policy", verb_policy},
 	{"reload", "", "Read configuration, policy and rules again", verb_reload},
-	{"mode", "enforce|monitor [--for TIME] [--reason TEXT]", "Deny, or only log", verb_mode},
+	{"mode", "enforce|monitor [--for TIME] [--reason TEXT]", "Deny, or only log",
+         verb_mode},
 	{0},
 };
 
@@ -49,7 +52,8 @@ int ctl_error(const char *fmt, ...)
 		fputs("custosctl: out of memory\n", stderr);
 		return CTL_ERROR;
 	}
-	/* Names and texts of others are in it. Lines are ours: the list of a reload's errors. */
+	/* Names and texts of others are in it. Lines are ours: the list of a reload's
+	 * errors. */
 	fputs("custosctl: ", stderr);
 	for (char *line = text, *next; line; line = next) {
 		_cleanup_(freep) char *safe = NULL;
@@ -69,12 +73,15 @@ bool ctl_args_ok(const char *verb, int argc, int min, int max)
 	if (n >= min && n <= max)
 		return true;
 	(void)ctl_error("'%s' takes %s%d argument%s: see 'custosctl --help'", verb,
-	                min == max ? "" : n < min ? "at least " : "at most ", n < min ? min : max,
-	                (n < min ? min : max) == 1 ? "" : "s");
+	                min == max ? ""
+	                : n < min  ? "at least "
+	                           : "at most ",
+	                n < min ? min : max, (n < min ? min : max) == 1 ? "" : "s");
 	return false;
 }
 
-bool ctl_parse_int(const char *what, const char *text, int64_t min, int64_t max, int64_t *ret)
+bool ctl_parse_int(const char *what, const char *text, int64_t min, int64_t max,
+                   int64_t *ret)
 {
 	long long v;
 	char *end;
@@ -82,8 +89,8 @@ bool ctl_parse_int(const char *what, const char *text, int64_t min, int64_t max,
 	errno = 0;
 	v = strtoll(text, &end, 10);
 	if (errno || end == text || *end || v < min || v > max) {
-		(void)ctl_error("%s: '%s' is not a number from %lld to %lld", what, text,
-		                (long long)min, (long long)max);
+		(void)ctl_error("%s: '%s' is not a number from %lld to %lld", what,
+		                text, (long long)min, (long long)max);
 		return false;
 	}
 	*ret = v;
@@ -113,7 +120,8 @@ int ctl_dispatch(struct ctl *ctl, const struct verb *table, int argc, char **arg
 static void print_verbs(const char *prefix, const struct verb *table)
 {
 	for (const struct verb *v = table; v->name; v++)
-		printf("  %s%s%s%s\n        %s\n", prefix, v->name, *v->args ? " " : "", v->args, v->help);
+		printf("  %s%s%s%s\n        %s\n", prefix, v->name, *v->args ? " " : "",
+		       v->args, v->help);
 }
 
 static int help(void)
@@ -158,8 +166,10 @@ static bool wants_colour(void)
 static int run(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"socket", required_argument, NULL, 's'}, {"json", optional_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'},         {"version", no_argument, NULL, 'V'},
+		{"socket", required_argument, NULL, 's'},
+		{"json", optional_argument, NULL, 'j'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
 		{0},
 	};
 	struct ctl ctl = {.socket_path = DEFAULT_SOCKET, .colour = wants_colour()};
@@ -173,7 +183,9 @@ static int run(int argc, char **argv)
 			break;
 		case 'j':
 			if (!parse_json_mode(optarg, &ctl.json))
-				return ctl_error("--json is short, pretty or off, not '%s'", optarg);
+				return ctl_error(
+					"--json is short, pretty or off, not '%s'",
+					optarg);
 			break;
 		case 'h':
 			return help();
@@ -197,6 +209,7 @@ int main(int argc, char **argv)
 	r = run(argc, argv);
 	/* A result that could not be written is no result. */
 	if (fflush(stdout) != 0 || ferror(stdout))
-		return ctl_error("cannot write to standard output: %s", strerror(errno));
+		return ctl_error("cannot write to standard output: %s",
+		                 strerror(errno));
 	return r;
 }

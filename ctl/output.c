@@ -20,7 +20,8 @@ void out_json(const struct ctl *ctl, json_t *value)
 	size_t flags = JSON_ENSURE_ASCII | JSON_ENCODE_ANY;
 
 	flags |= ctl->json == CTL_JSON_PRETTY ? JSON_INDENT(2) : JSON_COMPACT;
-	(void)json_dumpf(value, stdout, flags); /* main() checks the stream at the end */
+	(void)json_dumpf(value, stdout,
+	                 flags); /* main() checks the stream at the end */
 	putchar('\n');
 	(void)fflush(stdout); /* a follower wants it now; likewise */
 }
@@ -48,8 +49,9 @@ int64_t out_int(json_t *object, const char *key)
 const char *out_style(const struct ctl *ctl, enum out_style style)
 {
 	static const char *const codes[] = {
-		[OUT_PLAIN] = "",          [OUT_GOOD] = "\033[32m", [OUT_WARN] = "\033[33m",
-		[OUT_BAD] = "\033[1;31m", [OUT_HEAD] = "\033[1m",
+		[OUT_PLAIN] = "",        [OUT_GOOD] = "\033[32m",
+		[OUT_WARN] = "\033[33m", [OUT_BAD] = "\033[1;31m",
+		[OUT_HEAD] = "\033[1m",
 	};
 
 	return ctl->colour ? codes[style] : "";
@@ -71,19 +73,21 @@ const char *out_usec(int64_t usec, char buf[OUT_USEC_BYTES])
 	else if (sec < 60)
 		snprintf(buf, OUT_USEC_BYTES, "%.1f s", (double)usec / 1e6);
 	else if (sec < 3600)
-		snprintf(buf, OUT_USEC_BYTES, "%" PRId64 " min %" PRId64 " s", sec / 60, sec % 60);
+		snprintf(buf, OUT_USEC_BYTES, "%" PRId64 " min %" PRId64 " s", sec / 60,
+		         sec % 60);
 	else if (sec < 86400)
-		snprintf(buf, OUT_USEC_BYTES, "%" PRId64 " h %" PRId64 " min", sec / 3600,
-		         sec % 3600 / 60);
+		snprintf(buf, OUT_USEC_BYTES, "%" PRId64 " h %" PRId64 " min",
+		         sec / 3600, sec % 3600 / 60);
 	else
-		snprintf(buf, OUT_USEC_BYTES, "%" PRId64 " d %" PRId64 " h", sec / 86400,
-		         sec % 86400 / 3600);
+		snprintf(buf, OUT_USEC_BYTES, "%" PRId64 " d %" PRId64 " h",
+		         sec / 86400, sec % 86400 / 3600);
 	return buf;
 }
 
 void table_add(struct table *t, char *text)
 {
-	char **cells = text ? reallocarray(t->cells, t->n_cells + 1, sizeof(*cells)) : NULL;
+	char **cells =
+		text ? reallocarray(t->cells, t->n_cells + 1, sizeof(*cells)) : NULL;
 
 	if (!cells) {
 		free(text);
@@ -123,7 +127,8 @@ void table_print(const struct table *t, const struct ctl *ctl)
 	if (t->n_cells < 2 * t->n_columns)
 		return;
 	for (size_t i = 0; i < t->n_cells; i++)
-		widths[i % t->n_columns] = MAX(widths[i % t->n_columns], text_width(t->cells[i]));
+		widths[i % t->n_columns] =
+			MAX(widths[i % t->n_columns], text_width(t->cells[i]));
 	fputs(out_style(ctl, OUT_HEAD), stdout);
 	for (size_t i = 0; i < t->n_cells; i++) {
 		unsigned column = (unsigned)(i % t->n_columns);

@@ -25,8 +25,8 @@ const char *out_usec(int64_t usec, char buf[OUT_USEC_BYTES]);
 
 struct table {
 	unsigned n_columns;
-	unsigned right;   /* bits: columns aligned to the right */
-	char **cells;     /* owned */
+	unsigned right; /* bits: columns aligned to the right */
+	char **cells;   /* owned */
 	size_t n_cells;
 };
 

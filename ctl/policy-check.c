@@ -4,7 +4,8 @@
  *
  * Works while the daemon is down, and on files that are not in force yet.
  *
- * Owns: reading of facts about a path. Must not own: parsing, matching, lint (policy.h).
+ * Owns: reading of facts about a path. Must not own: parsing, matching, lint
+ * (policy.h).
  */
 #include <errno.h>
 #include <getopt.h>
@@ -21,7 +22,8 @@
 #include "custos/policy.h"
 #include "output.h"
 
-/* Larger than any policy a person has written; keeps a mistyped path from filling memory. */
+/* Larger than any policy a person has written; keeps a mistyped path from filling
+ * memory. */
 #define POLICY_FILE_MAX (4U * 1024 * 1024)
 #define MOUNT_POINTS_MAX 64
 
@@ -57,7 +59,8 @@ static int read_policy(const char *path, struct policy **ret, struct diag *d)
 		return policy_load(NULL, ret, d);
 	if (stat(path, &st) < 0)
 		return diag_add(d, path, 0, "%s", strerror(errno));
-	return S_ISDIR(st.st_mode) ? policy_load(path, ret, d) : read_policy_file(path, ret, d);
+	return S_ISDIR(st.st_mode) ? policy_load(path, ret, d)
+	                           : read_policy_file(path, ret, d);
 }
 
 static void add_diag_json(json_t *to, const char *kind, const struct diag *d)
@@ -69,9 +72,12 @@ static void add_diag_json(json_t *to, const char *kind, const struct diag *d)
 		json_t *o = json_pack("{s:i}", "line", (int)item->line);
 
 		if (item->file)
-			(void)varlink_set_bytes(o, "file", item->file, strlen(item->file));
-		(void)varlink_set_bytes(o, "reason", item->reason, strlen(item->reason));
-		(void)json_array_append_new(array, o); /* no memory: fewer, the exit code tells */
+			(void)varlink_set_bytes(o, "file", item->file,
+			                        strlen(item->file));
+		(void)varlink_set_bytes(o, "reason", item->reason,
+		                        strlen(item->reason));
+		(void)json_array_append_new(
+			array, o); /* no memory: fewer, the exit code tells */
 	}
 	(void)json_object_set_new(to, kind, array);
 }
@@ -157,7 +163,8 @@ static int fill_mounts(struct facts *f, dev_t dev)
 	}
 	f->query.fs_type = "";
 	while (mnt_table_next_fs(f->mounts, iter, &fs) == 0) {
-		if (mnt_fs_get_devno(fs) != dev || f->query.n_mount_points == MOUNT_POINTS_MAX)
+		if (mnt_fs_get_devno(fs) != dev ||
+		    f->query.n_mount_points == MOUNT_POINTS_MAX)
 			continue;
 		f->query.fs_type = mnt_fs_get_fstype(fs);
 		f->mount_points[f->query.n_mount_points++] = mnt_fs_get_target(fs);
@@ -188,7 +195,8 @@ static void print_line(const struct ctl *ctl, const struct policy_line *line)
 	_cleanup_(freep) char *file = NULL;
 	json_t *o = json_pack("{s:i}", "line", (int)line->line);
 
-	(void)varlink_set_bytes(o, "file", line->file, strlen(line->file)); /* no memory: without */
+	(void)varlink_set_bytes(o, "file", line->file,
+	                        strlen(line->file)); /* no memory: without */
 	(void)varlink_set_bytes(o, "text", line->text, strlen(line->text));
 	if (ctl->json != CTL_JSON_OFF) {
 		out_json(ctl, o);
@@ -201,7 +209,8 @@ static void print_line(const struct ctl *ctl, const struct policy_line *line)
 	json_decref(o);
 }
 
-static int explain(const struct ctl *ctl, const char *root, const char *path, struct facts *f)
+static int explain(const struct ctl *ctl, const char *root, const char *path,
+                   struct facts *f)
 {
 	_cleanup_(policy_freep) struct policy *p = NULL;
 	_cleanup_(diag_deinit) struct diag errors = DIAG_NULL;
@@ -210,7 +219,8 @@ static int explain(const struct ctl *ctl, const char *root, const char *path, st
 
 	if (r < 0) {
 		print_diag(&errors);
-		return ctl_error("the policy cannot be read: see 'custosctl policy check'");
+		return ctl_error(
+			"the policy cannot be read: see 'custosctl policy check'");
 	}
 	r = fill_object(f, path);
 	if (r != CTL_OK)
@@ -225,8 +235,10 @@ static int explain(const struct ctl *ctl, const char *root, const char *path, st
 int verb_policy_explain(struct ctl *ctl, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"exe", required_argument, NULL, 'e'},  {"uid", required_argument, NULL, 'u'},
-		{"unit", required_argument, NULL, 'n'}, {"config-root", required_argument, NULL, 'c'},
+		{"exe", required_argument, NULL, 'e'},
+		{"uid", required_argument, NULL, 'u'},
+		{"unit", required_argument, NULL, 'n'},
+		{"config-root", required_argument, NULL, 'c'},
 		{0},
 	};
 	const char *root = NULL, *exe = NULL, *user = NULL, *unit = NULL;
@@ -237,9 +249,13 @@ int verb_policy_explain(struct ctl *ctl, int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0) {
 		if (c == '?')
 			return CTL_ERROR;
-		*(c == 'e' ? &exe : c == 'u' ? &user : c == 'n' ? &unit : &root) = optarg;
+		*(c == 'e'   ? &exe
+		  : c == 'u' ? &user
+		  : c == 'n' ? &unit
+		             : &root) = optarg;
 	}
-	if (!ctl_args_ok(argv[0], argc, 1, 1) || !fill_subject(&f.query, user, exe, unit))
+	if (!ctl_args_ok(argv[0], argc, 1, 1) ||
+	    !fill_subject(&f.query, user, exe, unit))
 		return CTL_ERROR;
 	path = ctl_realpath(argv[optind]);
 	if (!path)

@@ -2,7 +2,8 @@
 /*
  * custosctl policy: the one in force
  *
- * Owns: show and exclusions. Must not own: check and explain, which read files (policy-check.c).
+ * Owns: show and exclusions. Must not own: check and explain, which read files
+ * (policy-check.c).
  */
 #include <getopt.h>
 #include <inttypes.h>
@@ -18,11 +19,13 @@
 #define FETCH_TRIES 3
 
 const struct verb policy_verbs[] = {
-	{"check", "[--lint] [FILE|DIR]", "Check rules, without the daemon", verb_policy_check},
+	{"check", "[--lint] [FILE|DIR]", "Check rules, without the daemon",
+         verb_policy_check},
 	{"show", "", "Lines in force", verb_policy_show},
 	{"explain", "[--config-root DIR] [--exe PATH] [--uid USER] [--unit UNIT] PATH",
-	 "The line that decides, without the daemon", verb_policy_explain},
-	{"exclusions", "", "Lines in force that leave files unjudged", verb_policy_exclusions},
+         "The line that decides, without the daemon", verb_policy_explain},
+	{"exclusions", "", "Lines in force that leave files unjudged",
+         verb_policy_exclusions},
 	{0},
 };
 
@@ -34,14 +37,16 @@ int verb_policy(struct ctl *ctl, int argc, char **argv)
 }
 
 /* Lines of all parts; *ret_same is false when a reload came in between. */
-static int fetch_parts(const struct ctl *ctl, json_t *lines, json_t **ret_first, bool *ret_same)
+static int fetch_parts(const struct ctl *ctl, json_t *lines, json_t **ret_first,
+                       bool *ret_same)
 {
 	int64_t from = 0;
 
 	*ret_same = true;
 	do {
 		json_t *p = NULL;
-		int r = client_call(ctl, "Policy", json_pack("{s:I}", "from", (json_int_t)from),
+		int r = client_call(ctl, "Policy",
+		                    json_pack("{s:I}", "from", (json_int_t)from),
 		                    CLIENT_TIMEOUT_MSEC, &p);
 
 		if (r != CTL_OK)
@@ -50,7 +55,8 @@ static int fetch_parts(const struct ctl *ctl, json_t *lines, json_t **ret_first,
 			*ret_first = json_incref(p);
 		*ret_same &= json_equal(json_object_get(p, "digest"),
 		                        json_object_get(*ret_first, "digest"));
-		(void)json_array_extend(lines, json_object_get(p, "lines")); /* no memory: fewer */
+		(void)json_array_extend(
+			lines, json_object_get(p, "lines")); /* no memory: fewer */
 		from = out_int(p, "next");
 		json_decref(p);
 	} while (from > 0 && *ret_same);
@@ -66,8 +72,9 @@ static int fetch(const struct ctl *ctl, json_t **ret)
 		int r = fetch_parts(ctl, lines, &first, &same);
 
 		if (r == CTL_OK && same)
-			*ret = json_pack("{s:O, s:O}", "digest", json_object_get(first, "digest"),
-			                 "lines", lines);
+			*ret = json_pack("{s:O, s:O}", "digest",
+			                 json_object_get(first, "digest"), "lines",
+			                 lines);
 		json_decref(lines);
 		json_decref(first);
 		if (r != CTL_OK || same)
@@ -83,7 +90,8 @@ int verb_policy_show(struct ctl *ctl, int argc, char **argv)
 	size_t i;
 	int r;
 
-	if (getopt_long(argc, argv, "", options, NULL) >= 0 || !ctl_args_ok(argv[0], argc, 0, 0))
+	if (getopt_long(argc, argv, "", options, NULL) >= 0 ||
+	    !ctl_args_ok(argv[0], argc, 0, 0))
 		return CTL_ERROR;
 	r = fetch(ctl, &p);
 	if (r != CTL_OK)
@@ -95,10 +103,14 @@ int verb_policy_show(struct ctl *ctl, int argc, char **argv)
 			_cleanup_(freep) char *file = out_text(line, "file");
 			_cleanup_(freep) char *text = out_text(line, "text");
 
-			printf("%s:%" PRId64 ": %s%s\n", file, out_int(line, "line"), text,
-			       json_is_true(json_object_get(line, "expired")) ? "  (expired)" : "");
+			printf("%s:%" PRId64 ": %s%s\n", file, out_int(line, "line"),
+			       text,
+			       json_is_true(json_object_get(line, "expired"))
+			               ? "  (expired)"
+			               : "");
 		}
-		printf("digest %s\n", json_string_value(json_object_get(p, "digest")) ?: "");
+		printf("digest %s\n",
+		       json_string_value(json_object_get(p, "digest")) ?: "");
 	}
 	json_decref(p);
 	return CTL_OK;
@@ -144,7 +156,8 @@ int verb_policy_exclusions(struct ctl *ctl, int argc, char **argv)
 	size_t i;
 	int r;
 
-	if (getopt_long(argc, argv, "", options, NULL) >= 0 || !ctl_args_ok(argv[0], argc, 0, 0))
+	if (getopt_long(argc, argv, "", options, NULL) >= 0 ||
+	    !ctl_args_ok(argv[0], argc, 0, 0))
 		return CTL_ERROR;
 	r = fetch(ctl, &p);
 	if (r != CTL_OK)
@@ -153,7 +166,8 @@ int verb_policy_exclusions(struct ctl *ctl, int argc, char **argv)
 		const char *action = json_string_value(json_object_get(line, "action"));
 
 		if (action && strcmp(action, "scan") != 0)
-			(void)json_array_append(exclusions, line); /* no memory: fewer */
+			(void)json_array_append(exclusions,
+			                        line); /* no memory: fewer */
 	}
 	if (ctl->json != CTL_JSON_OFF)
 		out_json(ctl, exclusions);

@@ -2,9 +2,9 @@
 /*
  * custosctl scan: files that cannot even be opened
  *
- * On a protected mount a malicious file answers open() with EPERM, to root also. That is a
- * finding, not an error: the daemon has just judged the file because of us, and says what it
- * found to whoever asks for its events.
+ * On a protected mount a malicious file answers open() with EPERM, to root also. That
+ * is a finding, not an error: the daemon has just judged the file because of us, and
+ * says what it found to whoever asks for its events.
  *
  * Owns: finding our own denial. Must not own: the scan.
  */
@@ -14,7 +14,8 @@
 
 #include "scan.h"
 
-/* The record arrives in the history shortly after the denial: so often, with this pause. */
+/* The record arrives in the history shortly after the denial: so often, with this
+ * pause. */
 #define TRIES 10
 #define PAUSE_NSEC (20 * 1000 * 1000)
 /* Denials of others in between. */
@@ -22,8 +23,8 @@
 
 json_t *scan_result(const char *verdict, const char *reason)
 {
-	return json_pack("{s:s, s:s, s:i, s:i}", "verdict", verdict, "reason", reason, "size", 0,
-	                 "usecSpent", 0);
+	return json_pack("{s:s, s:s, s:i, s:i}", "verdict", verdict, "reason", reason,
+	                 "size", 0, "usecSpent", 0);
 }
 
 static bool is_our_denial(json_t *e, const char *path)
@@ -43,7 +44,7 @@ static bool is_our_denial(json_t *e, const char *path)
 
 static json_t *result_of(json_t *e)
 {
-	static const char *const keys[] = {"verdict", "rule", "ruleBase64", "sha256",
+	static const char *const keys[] = {"verdict", "rule",   "ruleBase64", "sha256",
 	                                   "size",    "reason", "usecSpent"};
 	json_t *o = json_object();
 
@@ -51,7 +52,8 @@ static json_t *result_of(json_t *e)
 		json_t *value = json_object_get(e, keys[i]);
 
 		if (value)
-			(void)json_object_set(o, keys[i], value); /* else shown without it */
+			(void)json_object_set(o, keys[i],
+			                      value); /* else shown without it */
 	}
 	return o;
 }
@@ -60,7 +62,8 @@ static json_t *result_of(json_t *e)
 static json_t *find_denial(const struct ctl *ctl, const char *path)
 {
 	struct client c = CLIENT_NULL;
-	json_t *p = json_pack("{s:i, s:b}", "last", LAST_EVENTS, "follow", 0), *found = NULL;
+	json_t *p = json_pack("{s:i, s:b}", "last", LAST_EVENTS, "follow", 0),
+	       *found = NULL;
 	struct varlink_message m;
 	bool more = true;
 

@@ -2,8 +2,9 @@
 /*
  * custosctl scan
  *
- * The client opens the files, so it can show the daemon only what it may read itself. Batches of
- * open files go out on several connections; one loop walks the tree while verdicts come in.
+ * The client opens the files, so it can show the daemon only what it may read itself.
+ * Batches of open files go out on several connections; one loop walks the tree while
+ * verdicts come in.
  *
  * Owns: the walk, what is skipped, the summary and the exit code.
  * Must not own: judging (the daemon's scanner).
@@ -43,9 +44,11 @@ struct scanner {
 	nsec_t started;
 };
 
-void scan_report(const struct ctl *ctl, struct scan_totals *t, const char *path, json_t *result)
+void scan_report(const struct ctl *ctl, struct scan_totals *t, const char *path,
+                 json_t *result)
 {
-	const char *verdict = json_string_value(json_object_get(result, "verdict")) ?: "error";
+	const char *verdict =
+		json_string_value(json_object_get(result, "verdict")) ?: "error";
 	bool malicious = strcmp(verdict, "malicious") == 0;
 	bool clean = strcmp(verdict, "clean") == 0;
 	_cleanup_(freep) char *safe = text_escape(path, strlen(path));
@@ -58,11 +61,13 @@ void scan_report(const struct ctl *ctl, struct scan_totals *t, const char *path,
 	t->errors += !malicious && !clean;
 	if (ctl->json != CTL_JSON_OFF) {
 		(void)json_object_del(result, "index");
-		(void)varlink_set_bytes(result, "path", path, strlen(path)); /* else without */
+		/* No memory: shown without it. */
+		(void)varlink_set_bytes(result, "path", path, strlen(path));
 		out_json(ctl, result);
 	} else if (!clean) {
-		printf("%s: %s%s%s (%s%s%s)\n", safe, out_style(ctl, malicious ? OUT_BAD : OUT_WARN),
-		       verdict, out_reset(ctl), reason, *rule ? ": " : "", rule);
+		printf("%s: %s%s%s (%s%s%s)\n", safe,
+		       out_style(ctl, malicious ? OUT_BAD : OUT_WARN), verdict,
+		       out_reset(ctl), reason, *rule ? ": " : "", rule);
 	}
 }
 
@@ -82,11 +87,13 @@ static void show_progress(struct scanner *s, bool clear)
 	if (clear)
 		fputs("\r\033[K", stderr);
 	else
-		fprintf(stderr, "\r\033[K%" PRIu64 " files, %" PRIu64 " MiB, %" PRIu64 " malicious",
+		fprintf(stderr,
+		        "\r\033[K%" PRIu64 " files, %" PRIu64 " MiB, %" PRIu64
+		        " malicious",
 		        s->totals.files, s->totals.bytes >> 20, s->totals.malicious);
 }
 
-/* O_NOATIME is for owners; O_NONBLOCK: a FIFO put in the file's place must not hold us. */
+/* O_NOATIME is for owners; O_NONBLOCK: a FIFO in the file's place must not hold us. */
 static int open_file(const char *path)
 {
 	int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
@@ -112,7 +119,9 @@ static void take_file(struct scanner *s, struct scan_lane *lane, const char *pat
 	if (fd < 0) {
 		if (fd != -ENOENT) /* removed since we saw it: nothing to judge */
 			(void)ctl_error("%s: %s", path, strerror(-fd));
-		report_and_drop(s, path, scan_result("error", fd == -ENOENT ? "gone" : "open-failed"));
+		report_and_drop(
+			s, path,
+			scan_result("error", fd == -ENOENT ? "gone" : "open-failed"));
 		return;
 	}
 	file->fd = fd;
@@ -148,8 +157,9 @@ static void walk_one(struct scanner *s, struct scan_lane *lane)
 	default: /* links, devices, sockets, FIFOs, cycles */
 		s->totals.skipped++;
 		if (e->fts_level == FTS_ROOTLEVEL)
-			(void)ctl_error("%s: skipped: neither a regular file nor a directory",
-			                e->fts_path);
+			(void)ctl_error(
+				"%s: skipped: neither a regular file nor a directory",
+				e->fts_path);
 	}
 }
 
@@ -180,10 +190,12 @@ static int send_batch(struct scanner *s, struct scan_lane *lane)
 		bool valid = text_utf8_valid(path, strlen(path));
 
 		fds[i] = lane->files[i].fd;
-		(void)json_array_append_new(paths, json_string(valid ? path : safe ?: "")); /* for show */
+		/* For show: the daemon goes by the descriptor. */
+		(void)json_array_append_new(paths,
+		                            json_string(valid ? path : safe ?: ""));
 	}
-	r = client_send(&lane->client, "Scan", json_pack("{s:o}", "paths", paths), VARLINK_MORE,
-	                fds, lane->n_files);
+	r = client_send(&lane->client, "Scan", json_pack("{s:o}", "paths", paths),
+	                VARLINK_MORE, fds, lane->n_files);
 	for (unsigned i = 0; i < lane->n_files; i++)
 		lane->files[i].fd = fd_close(lane->files[i].fd);
 	lane->busy = r == CTL_OK;
@@ -226,7 +238,8 @@ static bool has_reply(const struct client *c)
 {
 	size_t len;
 
-	return c->len > c->used && varlink_find_end(c->buf + c->used, c->len - c->used, &len) == 0;
+	return c->len > c->used &&
+	       varlink_find_end(c->buf + c->used, c->len - c->used, &len) == 0;
 }
 
 static int wait_and_collect(struct scanner *s)
@@ -236,16 +249,19 @@ static int wait_and_collect(struct scanner *s)
 	int r = CTL_OK;
 
 	for (unsigned i = 0; i < SCAN_LANES_MAX; i++) {
-		polled[i] = (struct pollfd){.fd = s->lanes[i].busy ? s->lanes[i].client.fd : -1,
-		                            .events = POLLIN};
+		polled[i] = (struct pollfd){
+			.fd = s->lanes[i].busy ? s->lanes[i].client.fd : -1,
+			.events = POLLIN};
 		ready |= s->lanes[i].busy && has_reply(&s->lanes[i].client);
 	}
-	if (poll(polled, SCAN_LANES_MAX, ready ? 0 : VERDICT_TIMEOUT_MSEC) == 0 && !ready) {
+	if (poll(polled, SCAN_LANES_MAX, ready ? 0 : VERDICT_TIMEOUT_MSEC) == 0 &&
+	    !ready) {
 		(void)ctl_error("no verdict for %d s", VERDICT_TIMEOUT_MSEC / 1000);
 		return CTL_TIMEOUT;
 	}
 	for (unsigned i = 0; i < SCAN_LANES_MAX && r == CTL_OK; i++) {
-		if (s->lanes[i].busy && (polled[i].revents || has_reply(&s->lanes[i].client)))
+		if (s->lanes[i].busy &&
+		    (polled[i].revents || has_reply(&s->lanes[i].client)))
 			r = collect(s, &s->lanes[i]);
 	}
 	return r;
@@ -278,16 +294,16 @@ static void print_summary(const struct scanner *s)
 	json_t *o;
 
 	if (s->ctl->json == CTL_JSON_OFF) {
-		printf("%" PRIu64 " files, %" PRIu64 " bytes in %s: %" PRIu64 " malicious, %" PRIu64
-		       " errors, %" PRIu64 " skipped\n",
-		       t->files, t->bytes, out_usec((int64_t)usec, time), t->malicious, t->errors,
-		       t->skipped);
+		printf("%" PRIu64 " files, %" PRIu64 " bytes in %s: %" PRIu64
+		       " malicious, %" PRIu64 " errors, %" PRIu64 " skipped\n",
+		       t->files, t->bytes, out_usec((int64_t)usec, time), t->malicious,
+		       t->errors, t->skipped);
 		return;
 	}
 	o = json_pack("{s:{s:I, s:I, s:I, s:I, s:I, s:I}}", "summary", "files",
 	              (json_int_t)t->files, "bytes", (json_int_t)t->bytes, "malicious",
-	              (json_int_t)t->malicious, "errors", (json_int_t)t->errors, "skipped",
-	              (json_int_t)t->skipped, "usec", (json_int_t)usec);
+	              (json_int_t)t->malicious, "errors", (json_int_t)t->errors,
+	              "skipped", (json_int_t)t->skipped, "usec", (json_int_t)usec);
 	out_json(s->ctl, o);
 	json_decref(o);
 }
@@ -295,12 +311,14 @@ static void print_summary(const struct scanner *s)
 int verb_scan(struct ctl *ctl, int argc, char **argv)
 {
 	static const struct option options[] = {{0}};
-	struct scanner s = {.ctl = ctl, .progress = isatty(STDERR_FILENO), .started = clock_now()};
+	struct scanner s = {
+		.ctl = ctl, .progress = isatty(STDERR_FILENO), .started = clock_now()};
 	int r;
 
 	for (unsigned i = 0; i < SCAN_LANES_MAX; i++)
 		s.lanes[i].client = (struct client)CLIENT_NULL;
-	if (getopt_long(argc, argv, "", options, NULL) >= 0 || !ctl_args_ok(argv[0], argc, 1, INT32_MAX))
+	if (getopt_long(argc, argv, "", options, NULL) >= 0 ||
+	    !ctl_args_ok(argv[0], argc, 1, INT32_MAX))
 		return CTL_ERROR;
 	/* Now, so that exit codes 3 and 4 do not depend on the files. */
 	r = client_open(&s.lanes[0].client, ctl);

@@ -6,8 +6,8 @@
 
 #include "client.h"
 
-/* Batches under way: each on a connection of its own, so that a slow file delays its own batch
- * only. Half of what the daemon allows one user. */
+/* Batches under way: each on a connection of its own, so that a slow file delays its
+ * own batch only. Half of what the daemon allows one user. */
 #define SCAN_LANES_MAX 4
 /* Files in a batch: enough to keep a scanner with many workers busy. */
 #define SCAN_BATCH_MAX 16
@@ -30,14 +30,15 @@ struct scan_lane {
 };
 
 /* Show one result and count it. @result: as of the method Scan, without its path. */
-void scan_report(const struct ctl *ctl, struct scan_totals *t, const char *path, json_t *result);
+void scan_report(const struct ctl *ctl, struct scan_totals *t, const char *path,
+                 json_t *result);
 /* Result of a file that could not be judged; @reason: a word. */
 json_t *scan_result(const char *verdict, const char *reason);
 
 /**
  * scan_refused() - result for a file whose open was denied (EPERM)
  *
- * The denial of our own open is in the daemon's history, with rule and digest; if it cannot be
- * found there the file is malicious as far as we can tell: "refused-on-open".
+ * The denial of our own open is in the daemon's history, with rule and digest; if it
+ * cannot be found there the file is malicious as far as we can tell: "refused-on-open".
  */
 json_t *scan_refused(const struct ctl *ctl, const char *path);

@@ -19,7 +19,8 @@ static bool is_healthy(json_t *status)
 {
 	const char *state = json_string_value(json_object_get(status, "state"));
 
-	return state && (strcmp(state, "enforcing") == 0 || strcmp(state, "monitoring") == 0);
+	return state &&
+	       (strcmp(state, "enforcing") == 0 || strcmp(state, "monitoring") == 0);
 }
 
 static void print_head(const struct ctl *ctl, json_t *s)
@@ -51,7 +52,8 @@ static void print_mode(json_t *s)
 
 	printf("mode       %s", mode);
 	if (json_object_get(s, "modeRemainingUsec"))
-		printf(", for another %s", out_usec(out_int(s, "modeRemainingUsec"), time));
+		printf(", for another %s",
+		       out_usec(out_int(s, "modeRemainingUsec"), time));
 	printf("%s%s\n", *reason ? ": " : "", reason);
 	if (*error)
 		printf("reload     failed: %s\n", error);
@@ -59,32 +61,39 @@ static void print_mode(json_t *s)
 
 static void print_facts(json_t *s)
 {
-	json_t *rules = json_object_get(s, "rules"), *n = json_object_get(s, "counters");
+	json_t *rules = json_object_get(s, "rules"),
+	       *n = json_object_get(s, "counters");
 	json_t *pids = json_object_get(s, "processes");
 	_cleanup_(freep) char *version = out_text(s, "version");
 	char time[OUT_USEC_BYTES];
 
-	printf("version    %s, up %s\n", version, out_usec(out_int(s, "uptimeUsec"), time));
-	printf("rules      generation %" PRId64 ": %" PRId64 " YARA, %" PRId64 " hashes, %" PRId64
-	       " allowed hashes\n",
-	       out_int(rules, "generation"), out_int(rules, "yara"), out_int(rules, "hashes"),
-	       out_int(rules, "allowHashes"));
-	printf("processes  custosd %" PRId64 ", keeper %" PRId64 ", scanner %" PRId64 "\n",
-	       out_int(pids, "supervisor"), out_int(pids, "keeper"), out_int(pids, "scanner"));
-	printf("events     %" PRId64 ": %" PRId64 " allowed, %" PRId64 " denied, %" PRId64
-	       " from cache\n",
+	printf("version    %s, up %s\n", version,
+	       out_usec(out_int(s, "uptimeUsec"), time));
+	printf("rules      generation %" PRId64 ": %" PRId64 " YARA, %" PRId64
+	       " hashes, %" PRId64 " allowed hashes\n",
+	       out_int(rules, "generation"), out_int(rules, "yara"),
+	       out_int(rules, "hashes"), out_int(rules, "allowHashes"));
+	printf("processes  custosd %" PRId64 ", keeper %" PRId64 ", scanner %" PRId64
+	       "\n",
+	       out_int(pids, "supervisor"), out_int(pids, "keeper"),
+	       out_int(pids, "scanner"));
+	printf("events     %" PRId64 ": %" PRId64 " allowed, %" PRId64
+	       " denied, %" PRId64 " from cache\n",
 	       out_int(n, "events"), out_int(n, "allowed"), out_int(n, "denied"),
 	       out_int(n, "cacheHits"));
-	printf("scans      %" PRId64 ", %" PRId64 " timeouts, %" PRId64 " errors, %" PRId64
-	       " scanner restarts, oldest waiting %s\n",
+	printf("scans      %" PRId64 ", %" PRId64 " timeouts, %" PRId64
+	       " errors, %" PRId64 " scanner restarts, oldest waiting %s\n",
 	       out_int(n, "scans"), out_int(n, "timeouts"), out_int(n, "errors"),
-	       out_int(n, "scannerRestarts"), out_usec(out_int(n, "oldestPendingUsec"), time));
+	       out_int(n, "scannerRestarts"),
+	       out_usec(out_int(n, "oldestPendingUsec"), time));
 }
 
 static void print_coverage(const struct ctl *ctl, json_t *s)
 {
-	static const char *const keys[] = {"mountPoint", "fsType", "device", "state", "reason"};
-	static const char *const heads[] = {"MOUNT", "TYPE", "DEVICE", "STATE", "REASON"};
+	static const char *const keys[] = {"mountPoint", "fsType", "device", "state",
+	                                   "reason"};
+	static const char *const heads[] = {"MOUNT", "TYPE", "DEVICE", "STATE",
+	                                    "REASON"};
 	_cleanup_(table_deinit) struct table t = {.n_columns = ARRAY_SIZE(keys)};
 	json_t *row;
 	size_t i;
@@ -101,7 +110,8 @@ static void print_coverage(const struct ctl *ctl, json_t *s)
 		printf("and %" PRId64 " more\n", out_int(s, "coverageOmitted"));
 }
 
-/* One value by its name, or "counters.denied". Strings without quotes: made for scripts. */
+/* One value by its name, or "counters.denied". Strings without quotes: made for
+ * scripts. */
 static int print_field(const struct ctl *ctl, json_t *status, const char *field)
 {
 	_cleanup_(freep) char *copy = strdup(field);
@@ -111,7 +121,8 @@ static int print_field(const struct ctl *ctl, json_t *status, const char *field)
 	while (value && (name = strsep(&rest, "."))) {
 		parent = value;
 		value = json_object_get(parent, name);
-		if (value && !rest && json_is_string(value) && ctl->json == CTL_JSON_OFF) {
+		if (value && !rest && json_is_string(value) &&
+		    ctl->json == CTL_JSON_OFF) {
 			_cleanup_(freep) char *text = out_text(parent, name);
 
 			puts(text ?: "");
@@ -119,7 +130,8 @@ static int print_field(const struct ctl *ctl, json_t *status, const char *field)
 		}
 	}
 	if (!value)
-		return ctl_error("the status has no field '%s': see 'custosctl --json=pretty status'",
+		return ctl_error("the status has no field '%s': see 'custosctl "
+		                 "--json=pretty status'",
 		                 field);
 	out_json(ctl, value);
 	return CTL_OK;
@@ -127,7 +139,8 @@ static int print_field(const struct ctl *ctl, json_t *status, const char *field)
 
 int verb_status(struct ctl *ctl, int argc, char **argv)
 {
-	static const struct option options[] = {{"field", required_argument, NULL, 'f'}, {0}};
+	static const struct option options[] = {{"field", required_argument, NULL, 'f'},
+	                                        {0}};
 	const char *field = NULL;
 	json_t *s = NULL;
 	int o, r;
@@ -181,8 +194,9 @@ static void print_stats(const struct ctl *ctl, json_t *s)
 
 int verb_stats(struct ctl *ctl, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"top", required_argument, NULL, 't'}, {"by", required_argument, NULL, 'b'}, {0}};
+	static const struct option options[] = {{"top", required_argument, NULL, 't'},
+	                                        {"by", required_argument, NULL, 'b'},
+	                                        {0}};
 	const char *by = "path";
 	int64_t top = 10;
 	json_t *s = NULL;
@@ -198,7 +212,8 @@ int verb_stats(struct ctl *ctl, int argc, char **argv)
 	}
 	if (!ctl_args_ok(argv[0], argc, 0, 0))
 		return CTL_ERROR;
-	r = client_call(ctl, "Stats", json_pack("{s:s, s:I}", "by", by, "top", (json_int_t)top),
+	r = client_call(ctl, "Stats",
+	                json_pack("{s:s, s:I}", "by", by, "top", (json_int_t)top),
 	                CLIENT_TIMEOUT_MSEC, &s);
 	if (r != CTL_OK)
 		return r;

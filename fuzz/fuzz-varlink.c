@@ -20,7 +20,7 @@ static void check_call(const char *text, size_t len)
 
 	if (varlink_parse_call(text, len, &m) < 0)
 		return;
-	/* Output may be longer than input was (escapes), so -EMSGSIZE is no error here. */
+	/* Escapes can make the output longer than the input: -EMSGSIZE is no error. */
 	if (varlink_build_call(m.method, m.parameters, m.flags, &out, &out_len) == 0) {
 		if (varlink_parse_call(out, out_len - 1, &again) < 0 ||
 		    strcmp(m.method, again.method) != 0 ||
@@ -41,7 +41,8 @@ static void check_reply(const char *text, size_t len)
 	if (varlink_parse_reply(text, len, &m) < 0)
 		return;
 	if (varlink_build_reply(m.error, m.parameters, m.flags, &out, &out_len) == 0) {
-		if (varlink_parse_reply(out, out_len - 1, &again) < 0 || m.flags != again.flags ||
+		if (varlink_parse_reply(out, out_len - 1, &again) < 0 ||
+		    m.flags != again.flags ||
 		    !json_equal(m.parameters, again.parameters))
 			abort();
 	}

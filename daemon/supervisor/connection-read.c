@@ -2,8 +2,9 @@
 /*
  * Connection: reading
  *
- * Exactly one message is taken from the kernel at a time: its end is looked for with MSG_PEEK. So
- * descriptors cannot be taken for another message's, and nothing is kept for later.
+ * Exactly one message is taken from the kernel at a time: its end is looked for with
+ * MSG_PEEK. So descriptors cannot be taken for another message's, and nothing is kept
+ * for later.
  *
  * Owns: unfinished messages, descriptors that came with them, and the limits on both.
  * Must not own: what a message says. Hands off to: connection.c, when one is complete.
@@ -30,7 +31,8 @@ void connection_drop_input(struct connection *c)
 /* Make room for @more bytes, in steps: who sends little costs little. */
 static int input_reserve(struct connection *c, size_t more)
 {
-	size_t total = CONNECTION_INPUT_TOTAL_MAX - (c->peer.uid ? CONNECTION_INPUT_TOTAL_ROOT : 0);
+	size_t total = CONNECTION_INPUT_TOTAL_MAX -
+	               (c->peer.uid ? CONNECTION_INPUT_TOTAL_ROOT : 0);
 	size_t size = c->in_size;
 	char *in;
 
@@ -54,7 +56,8 @@ static int input_reserve(struct connection *c, size_t more)
 /* Keep the descriptors of one recvmsg(); -EMFILE when there are too many. */
 static int take_fds(struct connection *c, struct msghdr *mh)
 {
-	int r = mh->msg_flags & MSG_CTRUNC ? -EMFILE : 0; /* the kernel has closed the rest */
+	int r = mh->msg_flags & MSG_CTRUNC ? -EMFILE
+	                                   : 0; /* the kernel has closed the rest */
 
 	for (struct cmsghdr *cm = CMSG_FIRSTHDR(mh); cm; cm = CMSG_NXTHDR(mh, cm)) {
 		size_t n = (cm->cmsg_len - CMSG_LEN(0)) / sizeof(int);

@@ -2,12 +2,12 @@
 /*
  * Connection
  *
- * A connection is idle (a timer runs), busy (a call is being answered; nothing is read, so the
- * client's socket buffer is the queue), or closed.
+ * A connection is idle (a timer runs), busy (a call is being answered; nothing is read,
+ * so the client's socket buffer is the queue), or closed.
  *
  * Owns: the descriptor, replies on their way, the rhythm of call and reply.
- * Must not own: how messages arrive (connection-read.c), what calls mean or who may make them.
- * Hands off to: methods_dispatch().
+ * Must not own: how messages arrive (connection-read.c), what calls mean or who may
+ * make them. Hands off to: methods_dispatch().
  */
 #include "connection.h"
 
@@ -49,7 +49,8 @@ void connection_close(struct connection *c)
 	c->fd = fd_close(c->fd);
 	LIST_REMOVE(c, entry);
 	LIST_INSERT_HEAD(&c->server->closed, c, entry);
-	(void)sd_event_source_set_enabled(c->server->reap, SD_EVENT_ONESHOT); /* it exists */
+	(void)sd_event_source_set_enabled(c->server->reap,
+	                                  SD_EVENT_ONESHOT); /* it exists */
 }
 
 void connection_free(struct connection *c)
@@ -74,7 +75,8 @@ static void set_interest(struct connection *c)
 		connection_close(c);
 		return;
 	}
-	/* Who does not read answers may not ask more: the queue is for one call's replies. */
+	/* Who does not read answers may not ask more: the queue is for one call's
+	 * replies. */
 	if (!c->busy && !c->eof && call_has_room(c))
 		events |= EPOLLIN;
 	if (!output_is_empty(c))
@@ -92,7 +94,8 @@ static void set_idle(struct connection *c, bool idle)
 	if (idle)
 		r = sd_event_source_set_time_relative(c->idle, CONNECTION_IDLE_USEC);
 	if (r >= 0)
-		r = sd_event_source_set_enabled(c->idle, idle ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+		r = sd_event_source_set_enabled(c->idle,
+		                                idle ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
 	if (r < 0)
 		connection_close(c);
 }
@@ -153,7 +156,8 @@ static void send_reply(struct connection *c, const char *error, json_t *paramete
 		return;
 	if (varlink_build_reply(error, parameters, flags, &bytes, &len) < 0 ||
 	    output_reserve(c, len) < 0) {
-		connection_close(c); /* without its reply the client would wait for ever */
+		connection_close(
+			c); /* without its reply the client would wait for ever */
 		return;
 	}
 	memcpy(c->out + c->out_len, bytes, len);

@@ -11,15 +11,15 @@
 #include "manager.h"
 #include "peer.h"
 
-/* From accept, and from the end of a call, to the end of the next message. Bytes that trickle in
- * do not extend it. */
+/* From accept, and from the end of a call, to the end of the next message. Bytes that
+ * trickle in do not extend it. */
 #define CONNECTION_IDLE_USEC (5 * USEC_PER_SEC)
 /* Bytes waiting for one client to read them; one that lets more pile up is cut off. */
 #define CONNECTION_OUTPUT_MAX (4U * 1024 * 1024)
 /* A stream stops adding to the queue here and goes on when the client has read. */
 #define CONNECTION_OUTPUT_ENOUGH (64U * 1024)
 /* Unfinished messages of all clients together; uid 0 may use the last part alone. */
-#define CONNECTION_INPUT_TOTAL_MAX  (8U * 1024 * 1024)
+#define CONNECTION_INPUT_TOTAL_MAX (8U * 1024 * 1024)
 #define CONNECTION_INPUT_TOTAL_ROOT (2U * 1024 * 1024)
 
 /* Clients come after whatever keeps the scanner going. */
@@ -29,7 +29,8 @@ struct connection;
 
 /* What a method that does not answer at once keeps. */
 struct call_ops {
-	void (*pump)(struct connection *c, void *state); /* NULL, or: there is room or news */
+	void (*pump)(struct connection *c,
+	             void *state); /* NULL, or: there is room or news */
 	void (*free)(struct connection *c, void *state);
 };
 
@@ -39,8 +40,8 @@ struct connection {
 	int fd;
 	struct peer peer;
 	sd_event_source *io, *idle;
-	bool eof;     /* the client will send no more */
-	bool closed;  /* waits to be freed; touches nothing any more */
+	bool eof;    /* the client will send no more */
+	bool closed; /* waits to be freed; touches nothing any more */
 
 	char *in; /* message that is not complete */
 	size_t in_len, in_size;
@@ -50,7 +51,7 @@ struct connection {
 	char *out; /* replies not yet taken: out_pos <= n < out_len */
 	size_t out_pos, out_len, out_size;
 
-	bool busy; /* a call is being answered; until then nothing is read */
+	bool busy;      /* a call is being answered; until then nothing is read */
 	unsigned flags; /* enum varlink_flag of that call */
 	const struct call_ops *ops;
 	void *state; /* owned through ops */
@@ -74,20 +75,21 @@ struct varlink_server {
 /* Take @fd, consumed also on error. */
 int connection_new(struct varlink_server *s, int fd, const struct peer *peer);
 
-/* Let go of everything but the object itself, which goes when the loop turns: callers up the
- * stack still look at it. */
+/* Let go of everything but the object itself, which goes when the loop turns: callers
+ * up the stack still look at it. */
 void connection_close(struct connection *c);
 void connection_free(struct connection *c);
 
-/* Take the kernel's bytes up to the end of the message. Returns 1 when it is complete, 0 when more
- * must come (or nothing will: eof), or a negative errno: then close. */
+/* Take the kernel's bytes up to the end of the message. Returns 1 when it is complete,
+ * 0 when more must come (or nothing will: eof), or a negative errno: then close. */
 int connection_read(struct connection *c);
 void connection_drop_input(struct connection *c);
 
 /* Is the call that had @state still the current one? (A reply can end a connection.) */
 bool call_is_current(const struct connection *c, const void *state);
 
-/* Keep @state for the call in progress; ops->free gets it when the call ends, however it ends. */
+/* Keep @state for the call in progress; ops->free gets it when the call ends, however
+ * it ends. */
 void call_set_state(struct connection *c, const struct call_ops *ops, void *state);
 
 /* Room for a stream's next reply? */

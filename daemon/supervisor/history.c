@@ -2,9 +2,10 @@
 /*
  * History
  *
- * A ring of pointers; an event with number n lies in slot n % HISTORY_EVENTS_MAX. Events leave at
- * the old end, when the ring or the byte budget is full. Readers keep a number, not a pointer, so
- * that a slow one costs nothing and learns how many it missed.
+ * A ring of pointers; an event with number n lies in slot n % HISTORY_EVENTS_MAX.
+ * Events leave at the old end, when the ring or the byte budget is full. Readers keep a
+ * number, not a pointer, so that a slow one costs nothing and learns how many it
+ * missed.
  *
  * Owns: recent events and their numbers.
  * Must not own: what is worth keeping (policy), who may read (methods).
@@ -17,9 +18,10 @@
 #include <string.h>
 
 struct history {
-	struct history_event *slots[HISTORY_EVENTS_MAX]; /* NULL: lost for want of memory */
-	uint64_t oldest, next; /* numbers kept: oldest <= n < next */
-	size_t bytes;          /* of all events kept */
+	struct history_event
+		*slots[HISTORY_EVENTS_MAX]; /* NULL: lost for want of memory */
+	uint64_t oldest, next;              /* numbers kept: oldest <= n < next */
+	size_t bytes;                       /* of all events kept */
 	history_notify_fn notify;
 	void *notify_userdata;
 };
@@ -100,7 +102,8 @@ static struct history_event *event_new(const struct record *r, const char *polic
 	return e;
 }
 
-uint64_t history_append(struct history *h, const struct record *r, const char *policy_line)
+uint64_t history_append(struct history *h, const struct record *r,
+                        const char *policy_line)
 {
 	struct history_event *e = event_new(r, policy_line ? policy_line : "");
 	uint64_t seq = h->next;
@@ -136,7 +139,8 @@ void history_seek_oldest(const struct history *h, struct history_cursor *ret)
 	*ret = (struct history_cursor){.next = h->oldest};
 }
 
-void history_seek_after(const struct history *h, uint64_t seq, struct history_cursor *ret)
+void history_seek_after(const struct history *h, uint64_t seq,
+                        struct history_cursor *ret)
 {
 	if (seq >= h->next)
 		history_seek_oldest(h, ret);
@@ -158,14 +162,16 @@ void history_seek_last(const struct history *h, uint64_t n, unsigned verdicts,
 	*ret = (struct history_cursor){.next = seq};
 }
 
-const struct history_event *history_read(const struct history *h, struct history_cursor *c)
+const struct history_event *history_read(const struct history *h,
+                                         struct history_cursor *c)
 {
 	if (c->next < h->oldest) {
 		c->dropped += h->oldest - c->next;
 		c->next = h->oldest;
 	}
 	while (c->next < h->next) {
-		const struct history_event *e = h->slots[c->next++ % HISTORY_EVENTS_MAX];
+		const struct history_event *e =
+			h->slots[c->next++ % HISTORY_EVENTS_MAX];
 
 		if (e)
 			return e;

@@ -8,9 +8,9 @@
 #include "custos/record.h"
 #include "custos/types.h"
 
-/* Enough for a burst of detections to be read afterwards; the journal keeps the rest. */
+/* Enough to read a burst of detections afterwards; the journal keeps the rest. */
 #define HISTORY_EVENTS_MAX 8192
-/* Typical events take 400 bytes, the longest 5 KiB: names must not turn 3 MiB into 40. */
+/* Typical events take 400 bytes, the longest 5 KiB: 3 MiB must not become 40. */
 #define HISTORY_BYTES_MAX (8U * 1024 * 1024)
 
 /* One event; strings are never NULL ("" when not known). */
@@ -30,10 +30,12 @@ struct history_event {
 	size_t size; /* of this allocation */
 };
 
-/* A reader's place. It holds no reference: what is overwritten before it is read is counted. */
+/* A reader's place. It holds no reference: what is overwritten before it is read is
+ * counted. */
 struct history_cursor {
 	uint64_t next;    /* sequence number wanted */
-	uint64_t dropped; /* events that were gone, since the reader last took the number */
+	uint64_t dropped; /* events that were gone, since the reader last took the
+	                     number */
 };
 
 struct history;
@@ -47,13 +49,16 @@ void history_freep(struct history **h);
  * @r:           sanitised (record_sanitise()); copied; its seq is not looked at
  * @policy_line: "file:line" of the deciding line, copied; NULL = none
  *
- * Without memory the event is lost but its number is not, so readers see that one is missing.
+ * Without memory the event is lost but its number is not, so readers see that one is
+ * missing.
  *
  * Context: event loop; allocates once. Return: the event's sequence number, from 1.
  */
-uint64_t history_append(struct history *h, const struct record *r, const char *policy_line);
+uint64_t history_append(struct history *h, const struct record *r,
+                        const char *policy_line);
 
-/* Call @fn after every append; NULL to stop. It may be called many times per loop iteration. */
+/* Call @fn after every append; NULL to stop. It may be called many times per loop
+ * iteration. */
 typedef void (*history_notify_fn)(void *userdata);
 void history_set_notify(struct history *h, history_notify_fn fn, void *userdata);
 
@@ -62,11 +67,16 @@ uint64_t history_next_seq(const struct history *h);
 
 /* Start at the oldest event kept. */
 void history_seek_oldest(const struct history *h, struct history_cursor *ret);
-/* Start after @seq. A number from the future means that numbering began anew: start at the oldest. */
-void history_seek_after(const struct history *h, uint64_t seq, struct history_cursor *ret);
-/* Start such that at most @n events of a verdict in @verdicts (bits 1 << enum verdict) follow. */
+/* Start after @seq. A number from the future means that numbering began anew: start at
+ * the oldest. */
+void history_seek_after(const struct history *h, uint64_t seq,
+                        struct history_cursor *ret);
+/* Start such that at most @n events of a verdict in @verdicts (bits 1 << enum verdict)
+ * follow. */
 void history_seek_last(const struct history *h, uint64_t n, unsigned verdicts,
                        struct history_cursor *ret);
 
-/* The event at @c, which moves on; NULL when there is none yet. Valid until the next append. */
-const struct history_event *history_read(const struct history *h, struct history_cursor *c);
+/* The event at @c, which moves on; NULL when there is none yet. Valid until the next
+ * append. */
+const struct history_event *history_read(const struct history *h,
+                                         struct history_cursor *c);

@@ -15,7 +15,8 @@
 /* A reason goes into the journal and every status. */
 #define REASON_BYTES_MAX 1024
 
-/* Shared by the call and the manager: a reload cannot be taken back when its client goes away. */
+/* Shared by the call and the manager: a reload cannot be taken back when its client
+ * goes away. */
 struct reload_wait {
 	struct connection *c; /* NULL: the client has gone */
 	bool done;            /* the manager has called */
@@ -50,7 +51,9 @@ static void on_reloaded(void *userdata, uint64_t generation, const char *error)
 	else if (error)
 		reply_reload_failed(w->c, error);
 	else
-		call_reply(w->c, json_pack("{s:o}", "generation", reply_int(generation)), false);
+		call_reply(w->c,
+		           json_pack("{s:o}", "generation", reply_int(generation)),
+		           false);
 }
 
 void method_reload(struct connection *c, json_t *parameters)
@@ -96,8 +99,8 @@ void method_set_mode(struct connection *c, json_t *parameters)
 		call_invalid(c, "reason");
 		return;
 	}
-	r = manager_set_mode(c->server->m, wanted, (nsec_t)ttl_sec * NSEC_PER_SEC, reason,
-	                     c->peer.uid);
+	r = manager_set_mode(c->server->m, wanted, (nsec_t)ttl_sec * NSEC_PER_SEC,
+	                     reason, c->peer.uid);
 	if (r < 0)
 		call_failed(c, r, "the mode could not be changed");
 	else

@@ -2,9 +2,9 @@
 /*
  * Methods: Events
  *
- * A subscriber is a place in the history. Replies are made only as fast as the client reads them;
- * what the history overwrites in the meantime is counted as dropped. So the slowest subscriber
- * costs a few kilobytes and delays nobody.
+ * A subscriber is a place in the history. Replies are made only as fast as the client
+ * reads them; what the history overwrites in the meantime is counted as dropped. So the
+ * slowest subscriber costs a few kilobytes and delays nobody.
  *
  * Owns: the subscription and the JSON of an event. Must not own: events (history.c).
  */
@@ -20,7 +20,7 @@ struct subscription {
 	struct history_cursor cursor;
 	unsigned verdicts; /* bits 1 << enum verdict */
 	bool follow;
-	uint64_t end;      /* the past: numbers below this */
+	uint64_t end; /* the past: numbers below this */
 	bool past_sent;
 };
 
@@ -30,12 +30,14 @@ static int set_flags(json_t *o, unsigned flags)
 		unsigned flag;
 		const char *key;
 	} keys[] = {
-		{RECORD_CACHED, "cached"}, {RECORD_PARTIAL, "partial"}, {RECORD_LATE, "late"},
-		{RECORD_MONITOR, "monitor"}, {RECORD_REQUEST, "request"},
+		{RECORD_CACHED, "cached"},   {RECORD_PARTIAL, "partial"},
+		{RECORD_LATE, "late"},       {RECORD_MONITOR, "monitor"},
+		{RECORD_REQUEST, "request"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-		if (flags & keys[i].flag && json_object_set_new(o, keys[i].key, json_true()) < 0)
+		if (flags & keys[i].flag &&
+		    json_object_set_new(o, keys[i].key, json_true()) < 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -64,16 +66,18 @@ static int set_sha256(json_t *o, const struct history_event *e)
 /* NULL: no memory. */
 static json_t *event_json(const struct history_event *e)
 {
-	json_t *o = json_pack("{s:o, s:o, s:s, s:s, s:s, s:o, s:i, s:o}", "seq", reply_int(e->seq),
-	                      "time", reply_int(e->wall_usec), "action",
-	                      record_action_name(e->action), "verdict", verdict_name(e->verdict),
-	                      "reason", reason_name(e->reason), "size", reply_int(e->size_bytes),
-	                      "pid", (int)e->pid, "usecSpent", reply_int(e->spent_usec));
+	json_t *o = json_pack(
+		"{s:o, s:o, s:s, s:s, s:s, s:o, s:i, s:o}", "seq", reply_int(e->seq),
+		"time", reply_int(e->wall_usec), "action",
+		record_action_name(e->action), "verdict", verdict_name(e->verdict),
+		"reason", reason_name(e->reason), "size", reply_int(e->size_bytes),
+		"pid", (int)e->pid, "usecSpent", reply_int(e->spent_usec));
 
 	if (o && varlink_set_bytes(o, "path", e->path, strlen(e->path)) == 0 &&
 	    set_sha256(o, e) == 0 && set_subject(o, e) == 0 &&
 	    reply_set_text(o, "rule", e->rule) == 0 &&
-	    reply_set_text(o, "policyLine", e->policy_line) == 0 && set_flags(o, e->flags) == 0)
+	    reply_set_text(o, "policyLine", e->policy_line) == 0 &&
+	    set_flags(o, e->flags) == 0)
 		return o;
 	json_decref(o);
 	return NULL;
@@ -96,7 +100,8 @@ static void send_event(struct connection *c, struct subscription *s,
 }
 
 /* The next event the client wants; NULL when there is none now. */
-static const struct history_event *next_event(struct connection *c, struct subscription *s)
+static const struct history_event *next_event(struct connection *c,
+                                              struct subscription *s)
 {
 	const struct history_event *e;
 
@@ -137,7 +142,8 @@ static const struct call_ops subscription_ops = {
 	.free = subscription_free,
 };
 
-/* Bits of the wanted verdicts; 0 when one of the names is none. All if there is no list. */
+/* Bits of the wanted verdicts; 0 when one of the names is none. All if there is no
+ * list. */
 static unsigned wanted_verdicts(json_t *names)
 {
 	unsigned bits = 0;

@@ -10,8 +10,8 @@
 #include "custos/clock.h"
 #include "methods.h"
 
-/* Text of lines in one reply; the caller asks again for the rest. A line escaped and in base64
- * is at worst seven times as long. */
+/* Text of lines in one reply; the caller asks again for the rest. A line escaped and in
+ * base64 is at worst seven times as long. */
 #define POLICY_BYTES_ENOUGH (64U * 1024)
 
 static const char *action_name(enum policy_action action)
@@ -30,15 +30,16 @@ static const char *action_name(enum policy_action action)
 static json_t *line_json(const struct policy_line *line, int64_t now_sec)
 {
 	bool expired = line->expires != 0 && line->expires <= now_sec;
-	json_t *o = json_pack("{s:i, s:s, s:i, s:b}", "index", (int)line->index, "action",
-	                      action_name(line->action), "line", (int)line->line, "expired",
-	                      (int)expired);
+	json_t *o = json_pack("{s:i, s:s, s:i, s:b}", "index", (int)line->index,
+	                      "action", action_name(line->action), "line",
+	                      (int)line->line, "expired", (int)expired);
 
 	if (o && varlink_set_bytes(o, "file", line->file, strlen(line->file)) == 0 &&
 	    varlink_set_bytes(o, "text", line->text, strlen(line->text)) == 0 &&
 	    reply_set_text(o, "reason", line->reason) == 0 &&
 	    (line->expires == 0 ||
-	     json_object_set_new(o, "expires", json_integer(line->expires * 1000000)) == 0))
+	     json_object_set_new(o, "expires", json_integer(line->expires * 1000000)) ==
+	             0))
 		return o;
 	json_decref(o);
 	return NULL;
@@ -70,8 +71,10 @@ void method_policy(struct connection *c, json_t *parameters)
 	for (i = (size_t)from; i < n && bytes < POLICY_BYTES_ENOUGH; i++) {
 		const struct policy_line *line = policy_line(p, i);
 
-		bytes += strlen(line->text) + strlen(line->file) + strlen(line->reason) + 128;
-		(void)json_array_append_new(lines, line_json(line, now_sec)); /* checked below */
+		bytes += strlen(line->text) + strlen(line->file) +
+		         strlen(line->reason) + 128;
+		(void)json_array_append_new(
+			lines, line_json(line, now_sec)); /* checked below */
 	}
 	if (json_array_size(lines) != i - (size_t)from) {
 		json_decref(lines);
@@ -86,8 +89,8 @@ void method_policy(struct connection *c, json_t *parameters)
 
 static json_t *explanation_json(const struct manager_explanation *e)
 {
-	json_t *o = json_pack("{s:b, s:s, s:s, s:b}", "covered", (int)e->covered, "mark",
-	                      e->mark ? e->mark : "none", "action",
+	json_t *o = json_pack("{s:b, s:s, s:s, s:b}", "covered", (int)e->covered,
+	                      "mark", e->mark ? e->mark : "none", "action",
 	                      e->line ? action_name(e->line->action) : "none", "cached",
 	                      (int)e->cached);
 
@@ -95,7 +98,8 @@ static json_t *explanation_json(const struct manager_explanation *e)
 	    reply_set_text(o, "mountPoint", e->row.mount_point) < 0)
 		goto fail;
 	if (e->cached &&
-	    (json_object_set_new(o, "verdict", json_string(verdict_name(e->verdict))) < 0 ||
+	    (json_object_set_new(o, "verdict", json_string(verdict_name(e->verdict))) <
+	             0 ||
 	     json_object_set_new(o, "ageUsec", reply_int(e->age_usec)) < 0))
 		goto fail;
 	return o;

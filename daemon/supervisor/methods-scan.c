@@ -2,9 +2,9 @@
 /*
  * Methods: Scan
  *
- * A call brings open files; each is handed to the scanner and answered when its verdict comes.
- * When the scanner takes no more, the rest waits here with its descriptors (32 at most) and is
- * tried again when one comes back, or after a pause.
+ * A call brings open files; each is handed to the scanner and answered when its verdict
+ * comes. When the scanner takes no more, the rest waits here with its descriptors (32
+ * at most) and is tried again when one comes back, or after a pause.
  *
  * Owns: the files of one call until the manager takes them.
  * Must not own: judging. Hands off to: manager_scan(), which consumes the descriptor.
@@ -21,7 +21,8 @@
 
 /* Pause before files are offered again when none of this call is being judged. */
 #define SCAN_RETRY_USEC (20 * 1000)
-/* Nothing accepted for this long (no scanner, or others keep it full): give up on the file. */
+/* Nothing accepted for this long (no scanner, or others keep it full): give up on the
+ * file. */
 #define SCAN_STUCK_NSEC (30 * NSEC_PER_SEC)
 
 struct scan;
@@ -41,7 +42,7 @@ struct scan {
 	unsigned n_items;
 	unsigned n_offered; /* items[0 .. n_offered) were taken or failed */
 	unsigned n_done;
-	nsec_t progress;    /* when the manager last took one */
+	nsec_t progress; /* when the manager last took one */
 };
 
 static void scan_free(struct connection *c, void *state)
@@ -64,13 +65,15 @@ static json_t *finding_json(const struct scan_item *item, const struct finding *
                             const char *reason, usec_t spent)
 {
 	char hex[2 * SHA256_BYTES + 1] = "";
-	json_t *o = json_pack("{s:i, s:s, s:s, s:s, s:o, s:o}", "index", (int)item->index, "path",
-	                      item->path, "verdict", verdict_name(f->verdict), "reason", reason,
-	                      "size", reply_int(f->size_bytes), "usecSpent", reply_int(spent));
+	json_t *o = json_pack("{s:i, s:s, s:s, s:s, s:o, s:o}", "index",
+	                      (int)item->index, "path", item->path, "verdict",
+	                      verdict_name(f->verdict), "reason", reason, "size",
+	                      reply_int(f->size_bytes), "usecSpent", reply_int(spent));
 
 	if (f->has_sha256)
 		text_hex(f->sha256, sizeof(f->sha256), hex);
-	if (!o || reply_set_text(o, "rule", f->rule) < 0 || reply_set_text(o, "sha256", hex) < 0) {
+	if (!o || reply_set_text(o, "rule", f->rule) < 0 ||
+	    reply_set_text(o, "sha256", hex) < 0) {
 		json_decref(o);
 		return NULL;
 	}
@@ -130,8 +133,8 @@ static int retry_later(struct scan *s)
 	return r < 0 ? r : sd_event_source_set_enabled(s->retry, SD_EVENT_ONESHOT);
 }
 
-/* The manager consumes the descriptor even when it is busy, so it gets a copy while there is
- * reason to try again. */
+/* The manager consumes the descriptor even when it is busy, so it gets a copy while
+ * there is reason to try again. */
 static int offer_one(struct scan *s, struct scan_item *item)
 {
 	int fd = fcntl(item->fd, F_DUPFD_CLOEXEC, 3);

@@ -2,7 +2,8 @@
 /*
  * Methods: org.varlink.service
  *
- * Owns: what introspection says. The texts come from idl/, so what is served is what is installed.
+ * Owns: what introspection says. The texts come from idl/, so what is served is what is
+ * installed.
  */
 #include <string.h>
 
@@ -12,10 +13,12 @@ static const struct {
 	const char *name;
 	const char *text;
 } interfaces[] = {
-	{"org.varlink.service",
+	{
+		"org.varlink.service",
 #include "org.varlink.service.varlink.inc"
 	},
-	{"io.custos.Manager",
+	{
+		"io.custos.Manager",
 #include "io.custos.Manager.varlink.inc"
 	},
 };
@@ -25,11 +28,12 @@ void method_get_info(struct connection *c, json_t *parameters)
 	json_t *names = json_array();
 
 	for (size_t i = 0; i < ARRAY_SIZE(interfaces); i++)
-		(void)json_array_append_new(names, json_string(interfaces[i].name)); /* short list */
+		(void)json_array_append_new(
+			names, json_string(interfaces[i].name)); /* short list */
 	call_reply(c,
-	           json_pack("{s:s, s:s, s:s, s:s, s:o}", "vendor", "custos", "product", "custos",
-	                     "version", CUSTOS_VERSION, "url", "man:custosctl(1)", "interfaces",
-	                     names),
+	           json_pack("{s:s, s:s, s:s, s:s, s:o}", "vendor", "custos", "product",
+	                     "custos", "version", CUSTOS_VERSION, "url",
+	                     "man:custosctl(1)", "interfaces", names),
 	           false);
 }
 
@@ -39,7 +43,10 @@ void method_get_interface_description(struct connection *c, json_t *parameters)
 
 	for (size_t i = 0; i < ARRAY_SIZE(interfaces); i++) {
 		if (strcmp(name, interfaces[i].name) == 0) {
-			call_reply(c, json_pack("{s:s}", "description", interfaces[i].text), false);
+			call_reply(
+				c,
+				json_pack("{s:s}", "description", interfaces[i].text),
+				false);
 			return;
 		}
 	}

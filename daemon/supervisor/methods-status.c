@@ -13,8 +13,8 @@
 #include "methods.h"
 #include "statistics.h"
 
-/* Bytes of names in one reply; what does not fit is counted. Escapes and base64 make at most seven
- * of one, so that the message stays below VARLINK_MESSAGE_MAX. */
+/* Bytes of names in one reply; what does not fit is counted. Escapes and base64 make at
+ * most seven of one, so that the message stays below VARLINK_MESSAGE_MAX. */
 #define COVERAGE_BYTES_MAX (96U * 1024)
 /* Keys are up to 4096 bytes, and each may be sent twice. */
 #define STATS_BYTES_MAX (96U * 1024)
@@ -44,7 +44,9 @@ static json_t *coverage_row_json(const struct coverage_row *row)
 
 	snprintf(device, sizeof(device), "%u:%u", major(row->dev), minor(row->dev));
 	o = json_pack("{s:s, s:s}", "device", device, "state", row->state);
-	if (!o || varlink_set_bytes(o, "mountPoint", row->mount_point, strlen(row->mount_point)) < 0 ||
+	if (!o ||
+	    varlink_set_bytes(o, "mountPoint", row->mount_point,
+	                      strlen(row->mount_point)) < 0 ||
 	    varlink_set_bytes(o, "fsType", row->fs_type, strlen(row->fs_type)) < 0 ||
 	    reply_set_text(o, "reason", row->reason) < 0) {
 		json_decref(o);
@@ -78,15 +80,16 @@ static json_t *counters_json(const struct manager *m)
 	struct manager_counters n;
 
 	manager_counters(m, &n);
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "events",
-	                 reply_int(n.events), "allowed", reply_int(n.allowed), "denied",
-	                 reply_int(n.denied), "cacheHits", reply_int(n.cache_hits), "scans",
-	                 reply_int(n.scans), "scannedBytes", reply_int(n.scanned_bytes), "timeouts",
-	                 reply_int(n.timeouts), "errors", reply_int(n.errors), "scannerRestarts",
-	                 reply_int(n.scanner_restarts), "droppedRecords",
-	                 reply_int(n.dropped_detections + n.dropped_routine), "droppedDetections",
-	                 reply_int(n.dropped_detections), "oldestPendingUsec",
-	                 reply_int(n.oldest_pending_usec));
+	return json_pack(
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"events", reply_int(n.events), "allowed", reply_int(n.allowed),
+		"denied", reply_int(n.denied), "cacheHits", reply_int(n.cache_hits),
+		"scans", reply_int(n.scans), "scannedBytes", reply_int(n.scanned_bytes),
+		"timeouts", reply_int(n.timeouts), "errors", reply_int(n.errors),
+		"scannerRestarts", reply_int(n.scanner_restarts), "droppedRecords",
+		reply_int(n.dropped_detections + n.dropped_routine),
+		"droppedDetections", reply_int(n.dropped_detections),
+		"oldestPendingUsec", reply_int(n.oldest_pending_usec));
 }
 
 static json_t *processes_json(const struct manager *m)
@@ -94,15 +97,16 @@ static json_t *processes_json(const struct manager *m)
 	struct manager_pids pids;
 
 	manager_pids(m, &pids);
-	return json_pack("{s:i, s:i, s:i}", "supervisor", (int)pids.supervisor, "keeper",
-	                 (int)pids.keeper, "scanner", (int)pids.scanner);
+	return json_pack("{s:i, s:i, s:i}", "supervisor", (int)pids.supervisor,
+	                 "keeper", (int)pids.keeper, "scanner", (int)pids.scanner);
 }
 
 static json_t *rules_json(const struct manager *m)
 {
-	return json_pack("{s:o, s:o, s:o, s:o}", "generation", reply_int(m->generation), "yara",
-	                 reply_int(m->rules.n_yara), "hashes", reply_int(m->rules.n_hashes),
-	                 "allowHashes", reply_int(m->rules.n_allow_hashes));
+	return json_pack("{s:o, s:o, s:o, s:o}", "generation", reply_int(m->generation),
+	                 "yara", reply_int(m->rules.n_yara), "hashes",
+	                 reply_int(m->rules.n_hashes), "allowHashes",
+	                 reply_int(m->rules.n_allow_hashes));
 }
 
 /* Why and how much longer the mode differs from the configured one. */
@@ -127,11 +131,13 @@ void method_status(struct connection *c, json_t *parameters)
 	json_t *o;
 
 	o = json_pack("{s:s, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "state",
-	              manager_state_name(manager_state(m)), "reasons", reasons_json(m), "mode",
-	              mode_name(m->mode), "version", CUSTOS_VERSION, "uptimeUsec",
+	              manager_state_name(manager_state(m)), "reasons", reasons_json(m),
+	              "mode", mode_name(m->mode), "version", CUSTOS_VERSION,
+	              "uptimeUsec",
 	              reply_int((clock_now() - m->started) / NSEC_PER_USEC), "rules",
-	              rules_json(m), "coverage", coverage, "coverageOmitted", reply_int(omitted),
-	              "processes", processes_json(m), "counters", counters_json(m));
+	              rules_json(m), "coverage", coverage, "coverageOmitted",
+	              reply_int(omitted), "processes", processes_json(m), "counters",
+	              counters_json(m));
 	if (o && set_mode_details(o, m) < 0) {
 		json_decref(o);
 		o = NULL;
@@ -141,8 +147,9 @@ void method_status(struct connection *c, json_t *parameters)
 
 static json_t *stats_row_json(const struct statistics_row *row)
 {
-	json_t *o = json_pack("{s:o, s:o, s:o}", "count", reply_int(row->n_events), "usec",
-	                      reply_int(row->total_usec), "maxUsec", reply_int(row->max_usec));
+	json_t *o = json_pack("{s:o, s:o, s:o}", "count", reply_int(row->n_events),
+	                      "usec", reply_int(row->total_usec), "maxUsec",
+	                      reply_int(row->max_usec));
 
 	if (o && varlink_set_bytes(o, "key", row->key, strlen(row->key)) < 0) {
 		json_decref(o);
@@ -170,7 +177,11 @@ void method_stats(struct connection *c, json_t *parameters)
 	}
 	n = statistics_top(c->server->m->statistics, by, rows, (size_t)top);
 	array = json_array();
-	for (size_t i = 0; i < n && (bytes += strlen(rows[i].key)) < STATS_BYTES_MAX; i++)
-		(void)json_array_append_new(array, stats_row_json(&rows[i])); /* fewer rows then */
-	call_reply(c, json_pack("{s:s, s:o}", "by", statistics_by_name(by), "rows", array), false);
+	for (size_t i = 0; i < n && (bytes += strlen(rows[i].key)) < STATS_BYTES_MAX;
+	     i++)
+		(void)json_array_append_new(
+			array, stats_row_json(&rows[i])); /* fewer rows then */
+	call_reply(c,
+	           json_pack("{s:s, s:o}", "by", statistics_by_name(by), "rows", array),
+	           false);
 }

@@ -2,8 +2,9 @@
 /*
  * Methods: the table
  *
- * The table is the security policy of the socket: which methods exist, who may call each, which
- * parameters it takes. A handler runs only when all of that has been checked.
+ * The table is the security policy of the socket: which methods exist, who may call
+ * each, which parameters it takes. A handler runs only when all of that has been
+ * checked.
  *
  * Owns: the table, authorization, checking of parameters.
  * Must not own: what a method does (methods-*.c).
@@ -41,30 +42,63 @@ struct method {
 
 static const struct method methods[] = {
 	{"io.custos.Manager.Status", CLASS_OBSERVE, false, 0, method_status, {{0}}},
-	{"io.custos.Manager.Stats", CLASS_OBSERVE, false, 0, method_stats,
-	 {{"by", PARAM_STRING, false}, {"top", PARAM_INT, false}}},
-	{"io.custos.Manager.Events", CLASS_OBSERVE, true, 0, method_events,
-	 {{"sinceSeq", PARAM_INT, false},
-	  {"last", PARAM_INT, false},
-	  {"verdict", PARAM_STRINGS, false},
-	  {"follow", PARAM_BOOL, false}}},
-	{"io.custos.Manager.Explain", CLASS_OBSERVE, false, 1, method_explain,
-	 {{"fd", PARAM_INT, true},
-	  {"path", PARAM_STRING, true},
-	  {"exe", PARAM_STRING, false},
-	  {"uid", PARAM_INT, false}}},
-	{"io.custos.Manager.Policy", CLASS_OBSERVE, false, 0, method_policy,
-	 {{"from", PARAM_INT, false}}},
-	{"io.custos.Manager.Scan", CLASS_OPERATE, false, VARLINK_FDS_MAX, method_scan,
-	 {{"paths", PARAM_STRINGS, true}}},
+	{"io.custos.Manager.Stats",
+         CLASS_OBSERVE,
+         false,
+         0,
+         method_stats,
+         {{"by", PARAM_STRING, false}, {"top", PARAM_INT, false}}},
+	{"io.custos.Manager.Events",
+         CLASS_OBSERVE,
+         true,
+         0,
+         method_events,
+         {{"sinceSeq", PARAM_INT, false},
+          {"last", PARAM_INT, false},
+          {"verdict", PARAM_STRINGS, false},
+          {"follow", PARAM_BOOL, false}}},
+	{"io.custos.Manager.Explain",
+         CLASS_OBSERVE,
+         false,
+         1,
+         method_explain,
+         {{"fd", PARAM_INT, true},
+          {"path", PARAM_STRING, true},
+          {"exe", PARAM_STRING, false},
+          {"uid", PARAM_INT, false}}},
+	{"io.custos.Manager.Policy",
+         CLASS_OBSERVE,
+         false,
+         0,
+         method_policy,
+         {{"from", PARAM_INT, false}}},
+	{"io.custos.Manager.Scan",
+         CLASS_OPERATE,
+         false,
+         VARLINK_FDS_MAX,
+         method_scan,
+         {{"paths", PARAM_STRINGS, true}}},
 	{"io.custos.Manager.Reload", CLASS_OPERATE, false, 0, method_reload, {{0}}},
-	{"io.custos.Manager.SetMode", CLASS_WEAKEN, false, 0, method_set_mode,
-	 {{"mode", PARAM_STRING, true},
-	  {"ttlSec", PARAM_INT, false},
-	  {"reason", PARAM_STRING, false}}},
-	{"org.varlink.service.GetInfo", CLASS_OBSERVE, false, 0, method_get_info, {{0}}},
-	{"org.varlink.service.GetInterfaceDescription", CLASS_OBSERVE, false, 0,
-	 method_get_interface_description, {{"interface", PARAM_STRING, true}}},
+	{"io.custos.Manager.SetMode",
+         CLASS_WEAKEN,
+         false,
+         0,
+         method_set_mode,
+         {{"mode", PARAM_STRING, true},
+          {"ttlSec", PARAM_INT, false},
+          {"reason", PARAM_STRING, false}}},
+	{"org.varlink.service.GetInfo",
+         CLASS_OBSERVE,
+         false,
+         0,
+         method_get_info,
+         {{0}}},
+	{"org.varlink.service.GetInterfaceDescription",
+         CLASS_OBSERVE,
+         false,
+         0,
+         method_get_interface_description,
+         {{"interface", PARAM_STRING, true}}},
 };
 
 static const struct method *find_method(const char *name)
@@ -122,7 +156,7 @@ static bool is_known(const struct method *m, const char *name)
 	return false;
 }
 
-/* Name of the first parameter that is wrong, missing or unknown; NULL when all is well. */
+/* Name of the first parameter that is wrong, missing or unknown; NULL: all is well. */
 static const char *bad_param(const struct method *m, json_t *parameters)
 {
 	const char *name;
@@ -216,7 +250,8 @@ int reply_set_errors(json_t *object, const char *key, const char *errors)
 	if (len == 0)
 		return 0;
 	end = len == ERRORS_BYTES_MAX ? memrchr(errors, '\n', len) : NULL;
-	return varlink_set_bytes(object, key, errors, end ? (size_t)(end - errors) : len);
+	return varlink_set_bytes(object, key, errors,
+	                         end ? (size_t)(end - errors) : len);
 }
 
 int reply_set_line(json_t *object, const char *key, const struct policy_line *line)

@@ -33,11 +33,12 @@ const char *param_string(json_t *parameters, const char *name); /* NULL when abs
 int64_t param_int(json_t *parameters, const char *name, int64_t dflt);
 bool param_bool(json_t *parameters, const char *name, bool dflt);
 
-/* Members of replies. A failure to allocate shows when the reply is built: it is then NULL. */
+/* Members of replies. A failure to allocate shows when the reply is built: it is then
+ * NULL. */
 json_t *reply_int(uint64_t v);
 /* Add @s under @key unless it is NULL or "". Returns -ENOMEM or 0. */
 int reply_set_text(json_t *object, const char *key, const char *s);
-/* The same for a list of errors, one a line: only as many as leave room for the rest. */
+/* The same for errors, one a line: only as many as leave room for the rest. */
 int reply_set_errors(json_t *object, const char *key, const char *errors);
 /* "FILE:LINE" of a policy line. */
 int reply_set_line(json_t *object, const char *key, const struct policy_line *line);

@@ -2,7 +2,8 @@
 /*
  * Peer
  *
- * Owns: what the kernel says about a client. Must not own: what a method requires (methods.c).
+ * Owns: what the kernel says about a client. Must not own: what a method requires
+ * (methods.c).
  */
 #include "peer.h"
 
@@ -26,7 +27,8 @@ gid_t peer_group(const char *name)
 
 	if (!name || !*name)
 		return PEER_GID_NONE;
-	for (size_t size = GROUP_BUFFER_MIN; r == ERANGE && size <= GROUP_BUFFER_MAX; size *= 2) {
+	for (size_t size = GROUP_BUFFER_MIN; r == ERANGE && size <= GROUP_BUFFER_MAX;
+	     size *= 2) {
 		_cleanup_(freep) char *buffer = malloc(size);
 
 		if (!buffer)
@@ -53,7 +55,8 @@ static int peer_groups(int fd, gid_t **ret, size_t *ret_n)
 			*ret = ptr_take(&gids);
 			return 0;
 		}
-		if (errno != ERANGE) /* else len is now what is needed; it cannot change any more */
+		if (errno != ERANGE) /* else len is now what is needed; it cannot change
+		                        any more */
 			return -errno;
 	}
 }

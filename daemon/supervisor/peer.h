@@ -18,7 +18,8 @@ struct peer {
  * peer_get() - credentials and groups of a connected AF_UNIX socket
  * @observers, @operators: groups that may, or PEER_GID_NONE
  *
- * Uid 0 may everything. Uses no name service: SO_PEERCRED and SO_PEERGROUPS (Linux 4.13).
+ * Uid 0 may everything. Uses no name service: SO_PEERCRED and SO_PEERGROUPS
+ * (Linux 4.13).
  *
  * Return: 0 or a negative errno.
  */

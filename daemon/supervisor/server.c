@@ -2,8 +2,8 @@
 /*
  * Admin socket: listener
  *
- * Runs on the supervisor's event loop, which answers no fanotify event: a client can make the
- * daemon busy, but cannot make an opener wait (I6).
+ * Runs on the supervisor's event loop, which answers no fanotify event: a client can
+ * make the daemon busy, but cannot make an opener wait (I6).
  *
  * Owns: the socket's file, who is let in and how many.
  * Must not own: bytes (connection.c), methods (methods.c).
@@ -23,7 +23,7 @@
 #include "custos/cleanup.h"
 #include "history.h"
 
-/* No descriptors: clients wait this long in the backlog instead of the loop spinning. */
+/* No descriptors: clients wait this long in the backlog, and the loop does not spin. */
 #define LISTEN_PAUSE_USEC (100 * 1000)
 
 void server_resolve_groups(struct varlink_server *s)
@@ -37,7 +37,7 @@ static bool is_full(const struct varlink_server *s, uid_t uid)
 	const struct connection *c;
 	unsigned n = 0, n_uid = 0;
 
-	LIST_FOREACH(c, &s->open, entry) {
+	LIST_FOREACH (c, &s->open, entry) {
 		n++;
 		n_uid += c->peer.uid == uid;
 	}
@@ -76,14 +76,16 @@ static void pause_listening(struct varlink_server *s)
 	(void)sd_event_source_set_enabled(s->listen, SD_EVENT_OFF); /* likewise */
 }
 
-static int on_listen(sd_event_source *source, int listen_fd, uint32_t events, void *userdata)
+static int on_listen(sd_event_source *source, int listen_fd, uint32_t events,
+                     void *userdata)
 {
 	struct varlink_server *s = userdata;
 	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	if (fd >= 0)
 		(void)server_add(s, fd); /* a client too many: closed, which it sees */
-	else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+	else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
+	         errno == ENOBUFS)
 		pause_listening(s);
 	return 0; /* other errors belong to the client that went away */
 }
@@ -94,7 +96,8 @@ static int on_news(sd_event_source *source, void *userdata)
 	struct connection *c, *next;
 
 	for (c = LIST_FIRST(&s->open); c; c = next) {
-		next = LIST_NEXT(c, entry); /* pumping can close this one, and no other */
+		next = LIST_NEXT(c,
+		                 entry); /* pumping can close this one, and no other */
 		if (c->ops && c->ops->pump)
 			c->ops->pump(c, c->state);
 	}
@@ -106,7 +109,8 @@ static void on_history(void *userdata)
 {
 	struct varlink_server *s = userdata;
 
-	(void)sd_event_source_set_enabled(s->news, SD_EVENT_ONESHOT); /* cannot fail: it exists */
+	(void)sd_event_source_set_enabled(
+		s->news, SD_EVENT_ONESHOT); /* cannot fail: it exists */
 }
 
 static void free_closed(struct varlink_server *s)
@@ -128,7 +132,8 @@ static int on_reap(sd_event_source *source, void *userdata)
 /* A socket left behind by a crash refuses connections; one that is served does not. */
 static int remove_stale(const struct sockaddr_un *sa)
 {
-	_cleanup_(fd_closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	_cleanup_(fd_closep) int fd =
+		socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct stat st;
 
 	if (fd < 0)
@@ -137,7 +142,8 @@ static int remove_stale(const struct sockaddr_un *sa)
 		return errno == ENOENT ? 0 : -errno;
 	if (!S_ISSOCK(st.st_mode))
 		return -EEXIST;
-	if (connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0 || errno == EAGAIN)
+	if (connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0 ||
+	    errno == EAGAIN)
 		return -EADDRINUSE;
 	return unlink(sa->sun_path) < 0 ? -errno : 0;
 }
@@ -156,8 +162,10 @@ static int open_socket(struct varlink_server *s)
 	s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (s->fd < 0)
 		return -errno;
-	/* The mode of the descriptor becomes the file's: at no moment is it open to others. */
-	if (fchmod(s->fd, 0600) < 0 || bind(s->fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
+	/* The mode of the descriptor becomes the file's: at no moment is it open to
+	 * others. */
+	if (fchmod(s->fd, 0600) < 0 ||
+	    bind(s->fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
 		return -errno;
 	if (s->observers != PEER_GID_NONE && geteuid() == 0 &&
 	    (chown(s->path, 0, s->observers) < 0 || chmod(s->path, 0660) < 0))
@@ -173,7 +181,8 @@ static int add_sources(struct varlink_server *s)
 	r = sd_event_add_io(e, &s->listen, s->fd, EPOLLIN, on_listen, s);
 	if (r < 0)
 		return r;
-	r = sd_event_add_time_relative(e, &s->resume, CLOCK_MONOTONIC, 0, 0, on_resume, s);
+	r = sd_event_add_time_relative(e, &s->resume, CLOCK_MONOTONIC, 0, 0, on_resume,
+	                               s);
 	if (r < 0)
 		return r;
 	r = sd_event_add_defer(e, &s->news, on_news, s);
@@ -233,7 +242,8 @@ struct varlink_server *server_free(struct varlink_server *s)
 	free_closed(s);
 	if (s->listen) { /* complete, and so ours: the notifier and the socket's name */
 		history_set_notify(s->m->history, NULL, NULL);
-		(void)unlink(s->path); /* may be gone: RUNTIME_DIR is systemd's to remove */
+		(void)unlink(
+			s->path); /* may be gone: RUNTIME_DIR is systemd's to remove */
 	}
 	sd_event_source_disable_unref(s->listen);
 	sd_event_source_disable_unref(s->resume);

@@ -19,18 +19,21 @@ struct varlink_server;
 
 /**
  * server_new() - listen on @path and serve on the manager's event loop
- * @m:    borrowed; must outlive the server; its event, history, statistics and conf are set
+ * @m:    borrowed; must outlive the server; its event, history, statistics and conf are
+ * set
  * @path: of the socket; a stale socket there is replaced, a live one is not
  *
  * The socket is made 0660 root:custos, or 0600 without that group.
  *
  * Context: start-up, before marks are armed: uses NSS, and the JSON library opens
  * /dev/urandom once. Allocates.
- * Return: 0, -ENAMETOOLONG, -EADDRINUSE when someone answers there, or a negative errno.
+ * Return: 0, -ENAMETOOLONG, -EADDRINUSE when someone answers there, or a negative
+ * errno.
  */
 int server_new(struct manager *m, const char *path, struct varlink_server **ret);
 
-/* Close all connections, cancel their scans, remove the socket. Accepts NULL, returns NULL. */
+/* Close all connections, cancel their scans, remove the socket. Accepts NULL, returns
+ * NULL. */
 struct varlink_server *server_free(struct varlink_server *s);
 void server_freep(struct varlink_server **s);
 
@@ -42,6 +45,6 @@ void server_freep(struct varlink_server **s);
  */
 int server_add(struct varlink_server *s, int fd);
 
-/* Look the groups up again, after a reload of the configuration (OperatorGroup=). Uses NSS. Peers
- * already connected keep what they had. */
+/* Look the groups up again, after a reload of the configuration (OperatorGroup=). Uses
+ * NSS. Peers already connected keep what they had. */
 void server_resolve_groups(struct varlink_server *s);

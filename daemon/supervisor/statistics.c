@@ -2,10 +2,10 @@
 /*
  * Statistics
  *
- * The space-saving algorithm (Metwally, Agrawal, El Abbadi 2005), weighted by time: a table holds
- * a fixed number of keys; a new key takes the place of the one with the smallest weight and
- * inherits that weight, so that the heavy ones can never be pushed out by many light ones. The
- * inherited part is remembered and not shown.
+ * The space-saving algorithm (Metwally, Agrawal, El Abbadi 2005), weighted by time: a
+ * table holds a fixed number of keys; a new key takes the place of the one with the
+ * smallest weight and inherits that weight, so that the heavy ones can never be pushed
+ * out by many light ones. The inherited part is remembered and not shown.
  *
  * Owns: the tables. Must not own: records (history), totals (shared counters).
  */
@@ -17,7 +17,7 @@
 
 /* Chains per table: a power of two, so that the mean chain is half an entry long. */
 #define N_BUCKETS (2 * STATISTICS_KEYS_MAX)
-#define NO_ENTRY  UINT16_MAX
+#define NO_ENTRY UINT16_MAX
 
 struct entry {
 	char *key; /* owned */
@@ -55,7 +55,8 @@ int statistics_new(struct statistics **ret)
 	if (!s)
 		return -ENOMEM;
 	for (unsigned i = 0; i < N_STATISTICS; i++)
-		memset(s->tables[i].buckets, 0xff, sizeof(s->tables[i].buckets)); /* NO_ENTRY */
+		memset(s->tables[i].buckets, 0xff,
+		       sizeof(s->tables[i].buckets)); /* NO_ENTRY */
 	*ret = s;
 	return 0;
 }
@@ -77,7 +78,8 @@ void statistics_freep(struct statistics **s)
 	*s = statistics_free(*s);
 }
 
-/* FNV-1a. An attacker who forges collisions gets a chain of STATISTICS_KEYS_MAX at worst. */
+/* FNV-1a. An attacker who forges collisions gets a chain of STATISTICS_KEYS_MAX at
+ * worst. */
 static uint16_t bucket_of(const char *key)
 {
 	uint32_t h = 2166136261U;
@@ -105,7 +107,8 @@ static void heap_sink(struct table *t, unsigned pos)
 	unsigned child;
 
 	while ((child = 2 * pos + 1) < t->n_entries) {
-		if (child + 1 < t->n_entries && heap_weight(t, child + 1) < heap_weight(t, child))
+		if (child + 1 < t->n_entries &&
+		    heap_weight(t, child + 1) < heap_weight(t, child))
 			child++;
 		if (t->entries[e].weight_usec <= heap_weight(t, child))
 			break;
@@ -152,7 +155,7 @@ static void chain_unlink(struct table *t, uint16_t e)
 	*link = t->entries[e].next;
 }
 
-/* An entry for @key, not counted yet: a free one, or the lightest. NO_ENTRY: no memory. */
+/* An entry for @key, not counted yet: a free one or the lightest; or NO_ENTRY. */
 static uint16_t enter(struct table *t, const char *key, uint16_t bucket)
 {
 	char *copy = strdup(key);
@@ -228,7 +231,8 @@ size_t statistics_top(const struct statistics *s, enum statistics_by by,
 		all[i] = (struct statistics_row){
 			.key = t->entries[i].key,
 			.n_events = t->entries[i].n_events,
-			.total_usec = t->entries[i].weight_usec - t->entries[i].inherited_usec,
+			.total_usec = t->entries[i].weight_usec -
+		                      t->entries[i].inherited_usec,
 			.max_usec = t->entries[i].max_usec,
 		};
 	if (t->n_entries > 1)

@@ -16,13 +16,15 @@ enum statistics_by {
 	N_STATISTICS,
 };
 
-/* Keys tracked per table. Whoever takes more than 1/512 of the time is certain to be among them. */
+/* Keys tracked per table. Whoever takes more than 1/512 of the time is certain to be
+ * among them. */
 #define STATISTICS_KEYS_MAX 512
 
 struct statistics_row {
-	const char *key;  /* valid until the next statistics_add() */
+	const char *key; /* valid until the next statistics_add() */
 	uint64_t n_events;
-	usec_t total_usec; /* since the key entered the table: never more than the truth */
+	/* Since the key entered the table: never more than the truth. */
+	usec_t total_usec;
 	usec_t max_usec;
 };
 
@@ -32,8 +34,8 @@ int statistics_new(struct statistics **ret); /* 0 or -ENOMEM */
 struct statistics *statistics_free(struct statistics *s);
 void statistics_freep(struct statistics **s);
 
-/* Count one sanitised record in every table it has a key for. May allocate (a key's copy); a key
- * there is no memory for is not counted. */
+/* Count one sanitised record in every table it has a key for. May allocate (a key's
+ * copy); a key there is no memory for is not counted. */
 void statistics_add(struct statistics *s, const struct record *r);
 
 /**
@@ -45,5 +47,6 @@ void statistics_add(struct statistics *s, const struct record *r);
 size_t statistics_top(const struct statistics *s, enum statistics_by by,
                       struct statistics_row *rows, size_t max);
 
-const char *statistics_by_name(enum statistics_by by); /* "path", "exe", "unit", "rule" */
+const char *
+statistics_by_name(enum statistics_by by); /* "path", "exe", "unit", "rule" */
 bool statistics_by_from_name(const char *name, enum statistics_by *ret);

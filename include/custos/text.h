@@ -24,9 +24,9 @@ bool text_utf8_valid(const char *s, size_t len);
  * @s:   bytes, e.g. a file name
  * @len: their number
  *
- * Control characters (C0, DEL, C1), line and paragraph separators, characters that change the
- * writing direction, and bytes that are not UTF-8 become \xHH; a backslash becomes two. The
- * result is UTF-8 and can be turned back.
+ * Control characters (C0, DEL, C1), line and paragraph separators, characters that
+ * change the writing direction, and bytes that are not UTF-8 become \xHH; a backslash
+ * becomes two. The result is UTF-8 and can be turned back.
  *
  * Context: any thread; allocates. Return: string to free(), or NULL: no memory.
  */

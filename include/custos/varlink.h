@@ -6,20 +6,22 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Longest message without its NUL, in either direction: what one peer can make the other hold. */
+/* Longest message without its NUL, in either direction: what one peer can make the
+ * other hold. */
 #define VARLINK_MESSAGE_MAX (1024 * 1024)
 
-/* Brackets open at once. Counted before parsing: the parser's own limit (2048) is compiled in
- * and it recurses. Our deepest message needs 6. */
+/* Brackets open at once. Counted before parsing: the parser's own limit (2048) is
+ * compiled in and it recurses. Our deepest message needs 6. */
 #define VARLINK_DEPTH_MAX 32
 
 /* Descriptors with one message. The kernel's own limit is 253. */
 #define VARLINK_FDS_MAX 32
 
 enum varlink_flag {
-	VARLINK_MORE = 1,      /* call: several replies are welcome */
-	VARLINK_ONEWAY = 2,    /* call: no reply, not even an error */
-	VARLINK_UPGRADE = 4,   /* call: change protocol afterwards (refused by our server) */
+	VARLINK_MORE = 1,   /* call: several replies are welcome */
+	VARLINK_ONEWAY = 2, /* call: no reply, not even an error */
+	VARLINK_UPGRADE =
+		4, /* call: change protocol afterwards (refused by our server) */
 	VARLINK_CONTINUES = 8, /* reply: not the last one */
 };
 
@@ -36,8 +38,8 @@ struct varlink_message {
  * varlink_find_end() - length of the message at the start of @buf
  * @ret_len: bytes without the NUL; set when 0 is returned
  *
- * Return: 0, -EAGAIN when the NUL has not arrived, -EMSGSIZE when the message is longer than
- * VARLINK_MESSAGE_MAX, whether or not its end is there.
+ * Return: 0, -EAGAIN when the NUL has not arrived, -EMSGSIZE when the message is longer
+ * than VARLINK_MESSAGE_MAX, whether or not its end is there.
  */
 int varlink_find_end(const char *buf, size_t len, size_t *ret_len);
 
@@ -66,17 +68,17 @@ void varlink_message_deinit(struct varlink_message *m);
  *
  * Return: 0, -EMSGSIZE, -ENOMEM.
  */
-int varlink_build_call(const char *method, json_t *parameters, unsigned flags, char **ret,
-                       size_t *ret_len);
-int varlink_build_reply(const char *error, json_t *parameters, unsigned flags, char **ret,
-                        size_t *ret_len);
+int varlink_build_call(const char *method, json_t *parameters, unsigned flags,
+                       char **ret, size_t *ret_len);
+int varlink_build_reply(const char *error, json_t *parameters, unsigned flags,
+                        char **ret, size_t *ret_len);
 
 /**
  * varlink_set_bytes() - put bytes that need not be UTF-8 (a path) into an object
  *
- * Valid UTF-8 goes in as it is. Anything else goes in escaped (text_escape()), and the exact
- * bytes as @key followed by "Base64". JSON knows only UTF-8, and the library refuses the rest:
- * without this, a file name could make its own event disappear.
+ * Valid UTF-8 goes in as it is. Anything else goes in escaped (text_escape()), and the
+ * exact bytes as @key followed by "Base64". JSON knows only UTF-8, and the library
+ * refuses the rest: without this, a file name could make its own event disappear.
  *
  * Return: 0 or -ENOMEM.
  */

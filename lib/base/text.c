@@ -22,7 +22,8 @@ static bool is_continuation(uint8_t b)
 size_t text_utf8_decode(const char *s, size_t len, uint32_t *ret)
 {
 	const uint8_t *p = (const uint8_t *)s;
-	/* Smallest code point that needs this many bytes: anything below is an overlong form. */
+	/* Smallest code point that needs this many bytes: anything below is an overlong
+	 * form. */
 	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
 	size_t n;
 	uint32_t cp;
@@ -87,7 +88,8 @@ char *text_escape(const char *s, size_t len)
 	size_t size;
 
 	/* Each byte becomes four at worst. */
-	if (__builtin_mul_overflow(len, 4, &size) || __builtin_add_overflow(size, 1, &size))
+	if (__builtin_mul_overflow(len, 4, &size) ||
+	    __builtin_add_overflow(size, 1, &size))
 		return NULL;
 	text = out = malloc(size);
 	if (!text)

@@ -33,7 +33,8 @@ int varlink_find_end(const char *buf, size_t len, size_t *ret_len)
 	return len > VARLINK_MESSAGE_MAX ? -EMSGSIZE : -EAGAIN;
 }
 
-/* Brackets outside strings. Text that is not JSON may count wrong; the parser refuses it. */
+/* Brackets outside strings. Text that is not JSON may count wrong; the parser refuses
+ * it. */
 static bool depth_is_bounded(const char *text, size_t len)
 {
 	unsigned depth = 0;
@@ -70,7 +71,8 @@ static int parse_object(const char *text, size_t len, json_t **ret)
 		return -E2BIG;
 	root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
 	if (!root)
-		return json_error_code(&error) == json_error_out_of_memory ? -ENOMEM : -EBADMSG;
+		return json_error_code(&error) == json_error_out_of_memory ? -ENOMEM
+		                                                           : -EBADMSG;
 	if (!json_is_object(root)) {
 		json_decref(root);
 		return -EBADMSG;
@@ -79,10 +81,12 @@ static int parse_object(const char *text, size_t len, json_t **ret)
 	return 0;
 }
 
-/* A name that goes into error replies and messages: printable ASCII, as the grammar has it. */
+/* A name that goes into error replies and messages: printable ASCII, as the grammar has
+ * it. */
 static bool is_name(const char *s)
 {
-	size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_");
+	size_t n = strspn(
+		s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_");
 
 	return n > 0 && n <= 255 && s[n] == '\0';
 }
@@ -177,7 +181,8 @@ int varlink_parse_reply(const char *text, size_t len, struct varlink_message *re
 	r = parse_message(text, len, &m);
 	if (r < 0)
 		return r;
-	if (m.method || (m.flags & ~(unsigned)VARLINK_CONTINUES) || (m.error && m.flags)) {
+	if (m.method || (m.flags & ~(unsigned)VARLINK_CONTINUES) ||
+	    (m.error && m.flags)) {
 		varlink_message_deinit(&m);
 		return -EBADMSG;
 	}
@@ -213,8 +218,8 @@ static int dump(json_t *root, char **ret, size_t *ret_len)
 	return 0;
 }
 
-int varlink_build_call(const char *method, json_t *parameters, unsigned flags, char **ret,
-                       size_t *ret_len)
+int varlink_build_call(const char *method, json_t *parameters, unsigned flags,
+                       char **ret, size_t *ret_len)
 {
 	_cleanup_(json_decrefp_) json_t *root = json_object();
 
@@ -226,14 +231,16 @@ int varlink_build_call(const char *method, json_t *parameters, unsigned flags, c
 	return dump(root, ret, ret_len);
 }
 
-int varlink_build_reply(const char *error, json_t *parameters, unsigned flags, char **ret,
-                        size_t *ret_len)
+int varlink_build_reply(const char *error, json_t *parameters, unsigned flags,
+                        char **ret, size_t *ret_len)
 {
 	_cleanup_(json_decrefp_) json_t *root = json_object();
 
-	if (!root || (error && json_object_set_new(root, "error", json_string(error)) < 0) ||
+	if (!root ||
+	    (error && json_object_set_new(root, "error", json_string(error)) < 0) ||
 	    json_object_set_new(root, "parameters",
-	                        parameters ? json_incref(parameters) : json_object()) < 0 ||
+	                        parameters ? json_incref(parameters) : json_object()) <
+	            0 ||
 	    set_true(root, "continues", flags & VARLINK_CONTINUES) < 0)
 		return -ENOMEM;
 	return dump(root, ret, ret_len);
@@ -246,7 +253,8 @@ static int set_base64(json_t *object, const char *key, const char *bytes, size_t
 
 	if (!encoded || asprintf(&name, "%sBase64", key) < 0)
 		return -ENOMEM;
-	return json_object_set_new(object, name, json_string(encoded)) < 0 ? -ENOMEM : 0;
+	return json_object_set_new(object, name, json_string(encoded)) < 0 ? -ENOMEM
+	                                                                   : 0;
 }
 
 int varlink_set_bytes(json_t *object, const char *key, const char *bytes, size_t len)
@@ -255,8 +263,9 @@ int varlink_set_bytes(json_t *object, const char *key, const char *bytes, size_t
 	int r;
 
 	if (text_utf8_valid(bytes, len))
-		return json_object_set_new(object, key, json_stringn(bytes, len)) < 0 ? -ENOMEM
-		                                                                       : 0;
+		return json_object_set_new(object, key, json_stringn(bytes, len)) < 0
+		               ? -ENOMEM
+		               : 0;
 	escaped = text_escape(bytes, len);
 	if (!escaped)
 		return -ENOMEM;

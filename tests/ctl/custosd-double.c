@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The real admin socket with a made-up daemon behind it, to test custosctl and foreign clients
- * without marks. Usage: custosd-double SOCKET. Files that contain "EVIL" are malicious.
+ * The real admin socket with a made-up daemon behind it, to test custosctl and foreign
+ * clients without marks. Usage: custosd-double SOCKET. Files that contain "EVIL" are
+ * malicious.
  *
- * Stands in for: the functions of manager.h. One policy line that must be shown safely, a history
- * of four events.
+ * Stands in for: the functions of manager.h. One policy line that must be shown safely,
+ * a history of four events.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -75,11 +76,13 @@ void manager_coverage_row(const struct manager *m, size_t i, struct coverage_row
 int manager_reload(struct manager *m, manager_reload_fn done, void *userdata)
 {
 	m->generation++;
-	done(userdata, m->generation, m->generation % 2 ? NULL : "a.rules:3: no\nb.rules:4: nor");
+	done(userdata, m->generation,
+	     m->generation % 2 ? NULL : "a.rules:3: no\nb.rules:4: nor");
 	return 0;
 }
 
-int manager_set_mode(struct manager *m, enum mode mode, nsec_t ttl, const char *reason, uid_t by)
+int manager_set_mode(struct manager *m, enum mode mode, nsec_t ttl, const char *reason,
+                     uid_t by)
 {
 	m->mode = mode;
 	m->mode_until = ttl ? clock_now() + ttl : 0;
@@ -105,7 +108,8 @@ static void judge(int fd, struct finding *ret)
 	char text[4096];
 	ssize_t n = pread(fd, text, sizeof(text), 0);
 
-	*ret = (struct finding){.verdict = VERDICT_CLEAN, .size_bytes = n > 0 ? (uint64_t)n : 0};
+	*ret = (struct finding){.verdict = VERDICT_CLEAN,
+	                        .size_bytes = n > 0 ? (uint64_t)n : 0};
 	if (n > 0 && memmem(text, (size_t)n, "EVIL", 4)) {
 		ret->verdict = VERDICT_MALICIOUS;
 		ret->reason = REASON_YARA;
@@ -127,7 +131,8 @@ int manager_scan(struct manager *m, int fd, const char *path, manager_scan_fn do
 		requests[i].done = done;
 		requests[i].userdata = userdata;
 		judge(owned, &requests[i].finding);
-		return sd_event_add_defer(m->event, &requests[i].source, on_judged, &requests[i]);
+		return sd_event_add_defer(m->event, &requests[i].source, on_judged,
+		                          &requests[i]);
 	}
 	return -EBUSY;
 }
@@ -141,17 +146,28 @@ void manager_scan_cancel(struct manager *m, void *userdata)
 }
 
 static const struct policy_line lines[] = {
-	{.action = POLICY_ALLOW, .file = "/etc/custos/policy.d/60.rules", .line = 3, .index = 0,
-	 .text = "allow dir=/srv reason=\"a \033[31m b\"", .reason = "a \033[31m b", .expires = 5},
-	{.action = POLICY_SCAN, .file = "/etc/custos/policy.d/60.rules", .line = 9, .index = 1,
-	 .text = "scan any", .reason = ""},
+	{.action = POLICY_ALLOW,
+         .file = "/etc/custos/policy.d/60.rules",
+         .line = 3,
+         .index = 0,
+         .text = "allow dir=/srv reason=\"a \033[31m b\"",
+         .reason = "a \033[31m b",
+         .expires = 5},
+	{.action = POLICY_SCAN,
+         .file = "/etc/custos/policy.d/60.rules",
+         .line = 9,
+         .index = 1,
+         .text = "scan any",
+         .reason = ""},
 };
 
-int manager_explain(struct manager *m, int fd, const char *path, const char *exe, uid_t uid,
-                    struct manager_explanation *ret)
+int manager_explain(struct manager *m, int fd, const char *path, const char *exe,
+                    uid_t uid, struct manager_explanation *ret)
 {
-	*ret = (struct manager_explanation){.covered = true, .mark = "filesystem",
-	                                    .line = &lines[1], .row = {.mount_point = "/"}};
+	*ret = (struct manager_explanation){.covered = true,
+	                                    .mark = "filesystem",
+	                                    .line = &lines[1],
+	                                    .row = {.mount_point = "/"}};
 	return 0;
 }
 
@@ -179,9 +195,14 @@ const char *mode_name(enum mode mode)
 
 static void add_event(struct manager *m, const char *path, enum verdict verdict)
 {
-	struct record r = {.wall_usec = 1700000000000000ULL, .spent_nsec = 2500000, .pid = 17,
-	                   .uid = 33, .flags = RECORD_SUBJECT, .verdict = verdict,
-	                   .action = verdict == VERDICT_MALICIOUS ? RECORD_DENY : RECORD_ALLOW};
+	struct record r = {.wall_usec = 1700000000000000ULL,
+	                   .spent_nsec = 2500000,
+	                   .pid = 17,
+	                   .uid = 33,
+	                   .flags = RECORD_SUBJECT,
+	                   .verdict = verdict,
+	                   .action = verdict == VERDICT_MALICIOUS ? RECORD_DENY
+	                                                          : RECORD_ALLOW};
 
 	snprintf(r.path, sizeof(r.path), "%s", path);
 	strcpy(r.exe, "/usr/bin/cat");
@@ -194,8 +215,8 @@ int main(int argc, char **argv)
 	/* The doubles above do not look into the policy. */
 	struct manager m = {.started = clock_now(), .policy = (struct policy *)&m};
 
-	if (argc != 2 || sd_event_default(&m.event) < 0 || history_new(&m.history) < 0 ||
-	    statistics_new(&m.statistics) < 0)
+	if (argc != 2 || sd_event_default(&m.event) < 0 ||
+	    history_new(&m.history) < 0 || statistics_new(&m.statistics) < 0)
 		return 1;
 	add_event(&m, "/srv/one", VERDICT_CLEAN);
 	add_event(&m, "/srv/two\n\033[31m", VERDICT_MALICIOUS);

@@ -8,7 +8,8 @@
 
 static uint64_t append(struct history *h, const char *path, enum verdict verdict)
 {
-	struct record r = {.verdict = verdict, .action = RECORD_DENY, .spent_nsec = 5000};
+	struct record r = {
+		.verdict = verdict, .action = RECORD_DENY, .spent_nsec = 5000};
 
 	snprintf(r.path, sizeof(r.path), "%s", path);
 	return history_append(h, &r, "60-site.rules:3");

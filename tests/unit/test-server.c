@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The real server on a socket pair. The functions of manager.h, policy.h and conf.h that it calls
- * are doubles, at the end of this file: what they do is another module's test. The system tests
- * run the whole.
+ * The real server on a socket pair. The functions of manager.h, policy.h and conf.h
+ * that it calls are doubles, at the end of this file: what they do is another module's
+ * test. The system tests run the whole.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -73,7 +73,9 @@ static int client(void)
 {
 	int fds[2];
 
-	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
+	ck_assert_int_eq(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds),
+		0);
 	(void)server_add(m.server, fds[1]);
 	return fds[0];
 }
@@ -138,7 +140,8 @@ static json_t *reply(int fd)
 		if (got <= 0)
 			return NULL;
 		end = memchr(buf + n, '\0', (size_t)got);
-		got = recv(fd, buf + n, end ? (size_t)(end - buf) + 1 - n : (size_t)got, 0);
+		got = recv(fd, buf + n, end ? (size_t)(end - buf) + 1 - n : (size_t)got,
+		           0);
 		n += (size_t)got;
 		if (end)
 			break;
@@ -183,15 +186,17 @@ static unsigned count_fds(void)
 }
 
 #define CALL(name) "{\"method\":\"io.custos.Manager." name "\"}"
-#define CALL_WITH(name, parameters)                                                      \
+#define CALL_WITH(name, parameters)                                                    \
 	"{\"method\":\"io.custos.Manager." name "\",\"parameters\":" parameters "}"
-#define CALL_MORE(name, parameters)                                                      \
-	"{\"method\":\"io.custos.Manager." name "\",\"parameters\":" parameters ",\"more\":true}"
+#define CALL_MORE(name, parameters)                                                    \
+	"{\"method\":\"io.custos.Manager." name "\",\"parameters\":" parameters        \
+	",\"more\":true}"
 
 START_TEST(status_call_gives_the_contract)
 {
-	static const char *const keys[] = {"state", "reasons", "mode", "version", "uptimeUsec",
-	                                   "rules", "coverage", "processes", "counters"};
+	static const char *const keys[] = {"state",    "reasons",    "mode",
+	                                   "version",  "uptimeUsec", "rules",
+	                                   "coverage", "processes",  "counters"};
 	int fd;
 	json_t *r, *row;
 
@@ -203,8 +208,10 @@ START_TEST(status_call_gives_the_contract)
 		ck_assert_msg(member(r, keys[i]) != NULL, "%s", keys[i]);
 	ck_assert_str_eq(json_string_value(member(r, "state")), "enforcing");
 	row = json_array_get(member(r, "coverage"), 0);
-	ck_assert_str_eq(json_string_value(json_object_get(row, "mountPoint")), "/a\\xff");
-	ck_assert_str_eq(json_string_value(json_object_get(row, "mountPointBase64")), "L2H/");
+	ck_assert_str_eq(json_string_value(json_object_get(row, "mountPoint")),
+	                 "/a\\xff");
+	ck_assert_str_eq(json_string_value(json_object_get(row, "mountPointBase64")),
+	                 "L2H/");
 	ck_assert_str_eq(json_string_value(json_object_get(row, "device")), "8:1");
 	json_decref(r);
 	close(fd);
@@ -411,7 +418,8 @@ START_TEST(connection_idle_is_closed_even_when_bytes_trickle)
 	subscriber = client();
 	call(subscriber, CALL_MORE("Events", "{}"));
 	json_decref(reply(subscriber));
-	while (clock_now() - start < 6 * NSEC_PER_SEC && !(is_closed(quiet) && is_closed(trickling))) {
+	while (clock_now() - start < 6 * NSEC_PER_SEC &&
+	       !(is_closed(quiet) && is_closed(trickling))) {
 		(void)!send(trickling, " ", 1, MSG_NOSIGNAL);
 		sd_event_run(m.event, 100000);
 	}
@@ -458,7 +466,8 @@ END_TEST
 
 static void append(const char *path, enum verdict verdict)
 {
-	struct record r = {.verdict = verdict, .flags = RECORD_SUBJECT, .uid = 33, .pid = 5};
+	struct record r = {
+		.verdict = verdict, .flags = RECORD_SUBJECT, .uid = 33, .pid = 5};
 
 	snprintf(r.path, sizeof(r.path), "%s", path);
 	history_append(m.history, &r, "60-site.rules:3");
@@ -472,7 +481,8 @@ static void expect_event(int fd, const char *path, uint64_t dropped)
 	ck_assert_int_eq(json_integer_value(member(r, "dropped")), (json_int_t)dropped);
 	event = member(r, "event");
 	if (path)
-		ck_assert_str_eq(json_string_value(json_object_get(event, "path")), path);
+		ck_assert_str_eq(json_string_value(json_object_get(event, "path")),
+		                 path);
 	else
 		ck_assert_ptr_null(event);
 	json_decref(r);
@@ -563,8 +573,11 @@ static void call_scan(int fd, unsigned n)
 
 START_TEST(scan_files_are_answered_by_index)
 {
-	struct finding f = {.verdict = VERDICT_MALICIOUS, .reason = REASON_YARA, .size_bytes = 5,
-	                    .has_sha256 = true, .rule = "evil"};
+	struct finding f = {.verdict = VERDICT_MALICIOUS,
+	                    .reason = REASON_YARA,
+	                    .size_bytes = 5,
+	                    .has_sha256 = true,
+	                    .rule = "evil"};
 	unsigned before;
 	json_t *r;
 	int fd;
@@ -720,8 +733,10 @@ START_TEST(set_mode_monitor_needs_a_reason)
 		CALL_WITH("SetMode", "{\"mode\":\"monitor\"}"),
 		CALL_WITH("SetMode", "{\"mode\":\"monitor\",\"reason\":\" \"}"),
 		CALL_WITH("SetMode", "{\"mode\":\"off\",\"reason\":\"x\"}"),
-		CALL_WITH("SetMode", "{\"mode\":\"monitor\",\"reason\":\"x\",\"ttlSec\":-1}"),
-		CALL_WITH("SetMode", "{\"mode\":\"monitor\",\"reason\":\"x\",\"ttlSec\":9999999999}"),
+		CALL_WITH("SetMode",
+	                  "{\"mode\":\"monitor\",\"reason\":\"x\",\"ttlSec\":-1}"),
+		CALL_WITH("SetMode", "{\"mode\":\"monitor\",\"reason\":\"x\","
+	                             "\"ttlSec\":9999999999}"),
 		CALL_WITH("SetMode", "{\"reason\":\"x\"}"),
 	};
 	int fd;
@@ -738,7 +753,8 @@ START_TEST(set_mode_monitor_needs_a_reason)
 		expect_error(fd, "org.varlink.service.InvalidParameter");
 	}
 	ck_assert_str_eq(asked.reason, "");
-	call(fd, CALL_WITH("SetMode", "{\"mode\":\"monitor\",\"reason\":\"x\",\"ttlSec\":60}"));
+	call(fd, CALL_WITH("SetMode",
+	                   "{\"mode\":\"monitor\",\"reason\":\"x\",\"ttlSec\":60}"));
 	json_decref(reply(fd));
 	ck_assert_int_eq(asked.mode, MODE_MONITOR);
 	ck_assert_uint_eq(asked.ttl, 60 * NSEC_PER_SEC);
@@ -763,7 +779,8 @@ START_TEST(policy_is_sent_in_parts)
 	do {
 		json_t *r;
 
-		snprintf(text, sizeof(text), CALL_WITH("Policy", "{\"from\":%lld}"), next);
+		snprintf(text, sizeof(text), CALL_WITH("Policy", "{\"from\":%lld}"),
+		         next);
 		call(fd, text);
 		r = reply(fd);
 		ck_assert_uint_eq(strlen(json_string_value(member(r, "digest"))), 64);
@@ -774,7 +791,8 @@ START_TEST(policy_is_sent_in_parts)
 	} while (next > 0);
 	ck_assert_uint_eq(n, N_POLICY_LINES);
 	ck_assert_uint_gt(parts, 1);
-	snprintf(text, sizeof(text), CALL_WITH("Policy", "{\"from\":%d}"), N_POLICY_LINES + 1);
+	snprintf(text, sizeof(text), CALL_WITH("Policy", "{\"from\":%d}"),
+	         N_POLICY_LINES + 1);
 	call(fd, text);
 	expect_error(fd, "org.varlink.service.InvalidParameter");
 	close(fd);
@@ -798,7 +816,8 @@ END_TEST
 
 START_TEST(explain_open_file_is_explained)
 {
-	static const char text[] = CALL_WITH("Explain", "{\"fd\":0,\"path\":\"/a\",\"uid\":33}");
+	static const char text[] =
+		CALL_WITH("Explain", "{\"fd\":0,\"path\":\"/a\",\"uid\":33}");
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	json_t *r;
 	int fd;
@@ -904,10 +923,13 @@ size_t manager_coverage_n(const struct manager *manager)
 	return 1;
 }
 
-void manager_coverage_row(const struct manager *manager, size_t i, struct coverage_row *ret)
+void manager_coverage_row(const struct manager *manager, size_t i,
+                          struct coverage_row *ret)
 {
-	*ret = (struct coverage_row){.mount_point = "/a\xff", .fs_type = "ext4",
-	                             .state = "protected", .dev = 0x801};
+	*ret = (struct coverage_row){.mount_point = "/a\xff",
+	                             .fs_type = "ext4",
+	                             .state = "protected",
+	                             .dev = 0x801};
 }
 
 int manager_reload(struct manager *manager, manager_reload_fn done, void *userdata)
@@ -917,8 +939,8 @@ int manager_reload(struct manager *manager, manager_reload_fn done, void *userda
 	return 0;
 }
 
-int manager_set_mode(struct manager *manager, enum mode mode, nsec_t ttl, const char *reason,
-                     uid_t by)
+int manager_set_mode(struct manager *manager, enum mode mode, nsec_t ttl,
+                     const char *reason, uid_t by)
 {
 	asked.mode = mode;
 	asked.ttl = ttl;
@@ -926,8 +948,8 @@ int manager_set_mode(struct manager *manager, enum mode mode, nsec_t ttl, const 
 	return 0;
 }
 
-int manager_scan(struct manager *manager, int fd, const char *path, manager_scan_fn done,
-                 void *userdata)
+int manager_scan(struct manager *manager, int fd, const char *path,
+                 manager_scan_fn done, void *userdata)
 {
 	close(fd);
 	if (asked.n_busy > 0) {
@@ -944,15 +966,22 @@ void manager_scan_cancel(struct manager *manager, void *userdata)
 	asked.n_cancelled++;
 }
 
-static const struct policy_line line = {.action = POLICY_SCAN, .file = "/etc/p.rules", .line = 1,
-                                        .reason = "why", .expires = 5,
-                                        .text = "scan any on-match=deny on-error=allow"};
+static const struct policy_line line = {
+	.action = POLICY_SCAN,
+	.file = "/etc/p.rules",
+	.line = 1,
+	.reason = "why",
+	.expires = 5,
+	.text = "scan any on-match=deny on-error=allow"};
 
-int manager_explain(struct manager *manager, int fd, const char *path, const char *exe, uid_t uid,
-                    struct manager_explanation *ret)
+int manager_explain(struct manager *manager, int fd, const char *path, const char *exe,
+                    uid_t uid, struct manager_explanation *ret)
 {
-	*ret = (struct manager_explanation){.covered = true, .mark = "filesystem", .line = &line,
-	                                    .cached = true, .verdict = VERDICT_CLEAN};
+	*ret = (struct manager_explanation){.covered = true,
+	                                    .mark = "filesystem",
+	                                    .line = &line,
+	                                    .cached = true,
+	                                    .verdict = VERDICT_CLEAN};
 	return 0;
 }
 
@@ -982,12 +1011,12 @@ UNIT_MAIN("server", status_call_gives_the_contract, calls_wrong_ones_get_their_e
           read_split_and_pipelined_answers_in_order, read_malformed_or_too_long_closes,
           read_many_partial_messages_stay_in_budget, permission_by_class_and_peer,
           server_add_limits_per_uid_and_reserve_for_root,
-          connection_idle_is_closed_even_when_bytes_trickle, output_unread_stops_reading_calls,
-          events_past_then_mark_then_live,
+          connection_idle_is_closed_even_when_bytes_trickle,
+          output_unread_stops_reading_calls, events_past_then_mark_then_live,
           events_slow_subscriber_is_told_dropped, scan_files_are_answered_by_index,
           scan_busy_scanner_is_asked_again, scan_client_gone_cancels_and_leaks_nothing,
           fds_too_many_or_unwanted_are_closed, reload_answers_when_done_or_why_not,
           call_oneway_is_done_and_not_answered, set_mode_monitor_needs_a_reason,
-          policy_is_sent_in_parts, policy_none_yet_is_an_error, explain_open_file_is_explained,
-          get_interface_description_serves_the_text,
+          policy_is_sent_in_parts, policy_none_yet_is_an_error,
+          explain_open_file_is_explained, get_interface_description_serves_the_text,
           server_new_replaces_stale_socket_and_respects_live_one)

@@ -24,19 +24,22 @@ START_TEST(statistics_top_sorts_by_total_time)
 	add(s, "/a", "x.service", 10);
 	add(s, "/b", "x.service", 30);
 	add(s, "/a", "", 25);
-	ck_assert_uint_eq(statistics_top(s, STATISTICS_PATH, rows, ARRAY_SIZE(rows)), 2);
+	ck_assert_uint_eq(statistics_top(s, STATISTICS_PATH, rows, ARRAY_SIZE(rows)),
+	                  2);
 	ck_assert_str_eq(rows[0].key, "/a");
 	ck_assert_uint_eq(rows[0].total_usec, 35);
 	ck_assert_uint_eq(rows[0].max_usec, 25);
 	ck_assert_uint_eq(rows[0].n_events, 2);
-	ck_assert_uint_eq(statistics_top(s, STATISTICS_UNIT, rows, ARRAY_SIZE(rows)), 1);
+	ck_assert_uint_eq(statistics_top(s, STATISTICS_UNIT, rows, ARRAY_SIZE(rows)),
+	                  1);
 	ck_assert_uint_eq(rows[0].total_usec, 40);
 	ck_assert_uint_eq(statistics_top(s, STATISTICS_EXE, rows, ARRAY_SIZE(rows)), 0);
 	ck_assert_uint_eq(statistics_top(s, STATISTICS_PATH, rows, 1), 1);
 }
 END_TEST
 
-/* A flood of light keys fills the table many times over and must not push the heavy ones out. */
+/* A flood of light keys fills the table many times over and must not push the heavy
+ * ones out. */
 START_TEST(statistics_add_flood_keeps_heavy_keys)
 {
 	_cleanup_(statistics_freep) struct statistics *s = NULL;
@@ -56,7 +59,8 @@ START_TEST(statistics_add_flood_keeps_heavy_keys)
 	n = statistics_top(s, STATISTICS_PATH, rows, ARRAY_SIZE(rows));
 	ck_assert_uint_eq(n, STATISTICS_KEYS_MAX);
 	ck_assert_str_eq(rows[0].key, "/heavy");
-	ck_assert_uint_eq(rows[0].total_usec, 100 * ((40 * STATISTICS_KEYS_MAX + 49) / 50));
+	ck_assert_uint_eq(rows[0].total_usec,
+	                  100 * ((40 * STATISTICS_KEYS_MAX + 49) / 50));
 	ck_assert_str_eq(rows[1].key, "/second");
 	ck_assert_uint_le(rows[2].total_usec, 1);
 }
@@ -92,7 +96,8 @@ START_TEST(statistics_by_from_name_knows_all_and_no_more)
 	enum statistics_by by;
 
 	for (unsigned i = 0; i < N_STATISTICS; i++) {
-		ck_assert(statistics_by_from_name(statistics_by_name((enum statistics_by)i), &by));
+		ck_assert(statistics_by_from_name(
+			statistics_by_name((enum statistics_by)i), &by));
 		ck_assert_uint_eq(by, i);
 	}
 	ck_assert(!statistics_by_from_name("uid", &by));

@@ -19,7 +19,8 @@ static void expect_escape(const char *in, size_t len, const char *out)
 START_TEST(text_escape_plain_and_utf8_unchanged)
 {
 	EXPECT_ESCAPE("/srv/a b.txt", "/srv/a b.txt");
-	EXPECT_ESCAPE("\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80");
+	EXPECT_ESCAPE("\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80",
+	              "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80");
 	EXPECT_ESCAPE("", "");
 }
 END_TEST
@@ -27,7 +28,10 @@ END_TEST
 START_TEST(text_escape_control_bytes_become_hex)
 {
 	EXPECT_ESCAPE("a\n\x1b[31m\x7f", "a\\x0a\\x1b[31m\\x7f");
-	EXPECT_ESCAPE("\xc2\x9b" "31m", "\\xc2\\x9b" "31m"); /* C1 CSI */
+	EXPECT_ESCAPE("\xc2\x9b"
+	              "31m",
+	              "\\xc2\\x9b"
+	              "31m"); /* C1 CSI */
 	EXPECT_ESCAPE("\0", "\\x00");
 	EXPECT_ESCAPE("a\\x0a", "a\\\\x0a");
 }
@@ -35,7 +39,10 @@ END_TEST
 
 START_TEST(text_escape_direction_overrides_become_hex)
 {
-	EXPECT_ESCAPE("\xe2\x80\xae" "fdp.exe", "\\xe2\\x80\\xae" "fdp.exe");
+	EXPECT_ESCAPE("\xe2\x80\xae"
+	              "fdp.exe",
+	              "\\xe2\\x80\\xae"
+	              "fdp.exe");
 	EXPECT_ESCAPE("\xe2\x81\xa6", "\\xe2\\x81\\xa6");
 	EXPECT_ESCAPE("\xe2\x80\xa8", "\\xe2\\x80\\xa8");
 }
@@ -43,18 +50,21 @@ END_TEST
 
 START_TEST(text_escape_invalid_utf8_becomes_hex)
 {
-	EXPECT_ESCAPE("\xff" "a", "\\xffa");
-	EXPECT_ESCAPE("\xc0\xaf", "\\xc0\\xaf");         /* overlong */
+	EXPECT_ESCAPE("\xff"
+	              "a",
+	              "\\xffa");
+	EXPECT_ESCAPE("\xc0\xaf", "\\xc0\\xaf");          /* overlong */
 	EXPECT_ESCAPE("\xed\xa0\x80", "\\xed\\xa0\\x80"); /* surrogate */
-	EXPECT_ESCAPE("\xe2\x82", "\\xe2\\x82");         /* cut off */
+	EXPECT_ESCAPE("\xe2\x82", "\\xe2\\x82");          /* cut off */
 	EXPECT_ESCAPE("\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80");
 }
 END_TEST
 
 START_TEST(text_utf8_valid_refuses_what_json_refuses)
 {
-	static const char *const bad[] = {"\x80", "\xc1\x81", "\xe0\x80\x80", "\xf0\x80\x80\x80",
-	                                  "\xed\xbf\xbf", "\xf5\x80\x80\x80", "a\xc3"};
+	static const char *const bad[] = {
+		"\x80",         "\xc1\x81",         "\xe0\x80\x80", "\xf0\x80\x80\x80",
+		"\xed\xbf\xbf", "\xf5\x80\x80\x80", "a\xc3"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		ck_assert_msg(!text_utf8_valid(bad[i], strlen(bad[i])), "case %zu", i);
@@ -66,13 +76,19 @@ END_TEST
 START_TEST(text_base64_rfc_vectors)
 {
 	static const char *const pairs[][2] = {
-		{"", ""},         {"f", "Zg=="},         {"fo", "Zm8="},        {"foo", "Zm9v"},
-		{"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"},
+		{"", ""},
+		{"f", "Zg=="},
+		{"fo", "Zm8="},
+		{"foo", "Zm9v"},
+		{"foob", "Zm9vYg=="},
+		{"fooba", "Zm9vYmE="},
+		{"foobar", "Zm9vYmFy"},
 		{"\xff\xfe\xfd", "//79"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
-		_cleanup_(freep) char *text = text_base64(pairs[i][0], strlen(pairs[i][0]));
+		_cleanup_(freep) char *text =
+			text_base64(pairs[i][0], strlen(pairs[i][0]));
 
 		ck_assert_str_eq(text, pairs[i][1]);
 	}
@@ -94,7 +110,9 @@ START_TEST(text_width_counts_characters)
 }
 END_TEST
 
-UNIT_MAIN("text", text_escape_plain_and_utf8_unchanged, text_escape_control_bytes_become_hex,
-          text_escape_direction_overrides_become_hex, text_escape_invalid_utf8_becomes_hex,
+UNIT_MAIN("text", text_escape_plain_and_utf8_unchanged,
+          text_escape_control_bytes_become_hex,
+          text_escape_direction_overrides_become_hex,
+          text_escape_invalid_utf8_becomes_hex,
           text_utf8_valid_refuses_what_json_refuses, text_base64_rfc_vectors,
           text_hex_writes_lower_case, text_width_counts_characters)

@@ -35,9 +35,11 @@ START_TEST(varlink_find_end_at_limit_and_past_it)
 
 	memset(buf, ' ', VARLINK_MESSAGE_MAX + 2);
 	ck_assert_int_eq(varlink_find_end(buf, VARLINK_MESSAGE_MAX, &len), -EAGAIN);
-	ck_assert_int_eq(varlink_find_end(buf, VARLINK_MESSAGE_MAX + 1, &len), -EMSGSIZE);
+	ck_assert_int_eq(varlink_find_end(buf, VARLINK_MESSAGE_MAX + 1, &len),
+	                 -EMSGSIZE);
 	buf[VARLINK_MESSAGE_MAX + 1] = '\0';
-	ck_assert_int_eq(varlink_find_end(buf, VARLINK_MESSAGE_MAX + 2, &len), -EMSGSIZE);
+	ck_assert_int_eq(varlink_find_end(buf, VARLINK_MESSAGE_MAX + 2, &len),
+	                 -EMSGSIZE);
 	buf[VARLINK_MESSAGE_MAX] = '\0';
 	ck_assert_int_eq(varlink_find_end(buf, VARLINK_MESSAGE_MAX + 1, &len), 0);
 	ck_assert_uint_eq(len, VARLINK_MESSAGE_MAX);
@@ -46,8 +48,9 @@ END_TEST
 
 START_TEST(varlink_parse_call_reads_all_members)
 {
-	static const char text[] = "{\"method\":\"a.b.C\",\"parameters\":{\"x\":1},\"more\":true,"
-	                           "\"oneway\":false}";
+	static const char text[] =
+		"{\"method\":\"a.b.C\",\"parameters\":{\"x\":1},\"more\":true,"
+		"\"oneway\":false}";
 	struct varlink_message m = {0};
 
 	ck_assert_int_eq(varlink_parse_call(text, sizeof(text) - 1, &m), 0);
@@ -65,7 +68,14 @@ END_TEST
 START_TEST(varlink_parse_call_hostile_is_refused)
 {
 	static const char *const bad[] = {
-		"", "null", "[]", "{", "{}", "\"a\"", "{\"method\":1}", "{\"method\":\"\"}",
+		"",
+		"null",
+		"[]",
+		"{",
+		"{}",
+		"\"a\"",
+		"{\"method\":1}",
+		"{\"method\":\"\"}",
 		"{\"method\":\"a b\"}",
 		"{\"method\":\"a.B\",\"method\":\"a.C\"}",
 		"{\"method\":\"a.B\",\"parameters\":{\"x\":1,\"x\":2}}",
@@ -133,7 +143,8 @@ START_TEST(varlink_parse_call_length_at_limit_and_past_it)
 	memcpy(text, call, sizeof(call) - 1);
 	ck_assert_int_eq(varlink_parse_call(text, VARLINK_MESSAGE_MAX, &m), 0);
 	varlink_message_deinit(&m);
-	ck_assert_int_eq(varlink_parse_call(text, VARLINK_MESSAGE_MAX + 1, &m), -EMSGSIZE);
+	ck_assert_int_eq(varlink_parse_call(text, VARLINK_MESSAGE_MAX + 1, &m),
+	                 -EMSGSIZE);
 }
 END_TEST
 
@@ -170,7 +181,8 @@ START_TEST(varlink_build_then_parse_is_the_same)
 	ck_assert_uint_eq(m.flags, VARLINK_MORE);
 	ck_assert(json_equal(m.parameters, p));
 	varlink_message_deinit(&m);
-	ck_assert_int_eq(varlink_build_reply(NULL, p, VARLINK_CONTINUES, &reply, &len), 0);
+	ck_assert_int_eq(varlink_build_reply(NULL, p, VARLINK_CONTINUES, &reply, &len),
+	                 0);
 	ck_assert_int_eq(varlink_parse_reply(reply, len - 1, &m), 0);
 	ck_assert_uint_eq(m.flags, VARLINK_CONTINUES);
 	varlink_message_deinit(&m);
@@ -207,9 +219,11 @@ START_TEST(varlink_set_bytes_invalid_utf8_adds_base64)
 }
 END_TEST
 
-UNIT_MAIN("varlink", varlink_find_end_partial_is_eagain, varlink_find_end_at_limit_and_past_it,
-          varlink_parse_call_reads_all_members, varlink_parse_call_hostile_is_refused,
+UNIT_MAIN("varlink", varlink_find_end_partial_is_eagain,
+          varlink_find_end_at_limit_and_past_it, varlink_parse_call_reads_all_members,
+          varlink_parse_call_hostile_is_refused,
           varlink_parse_call_depth_at_limit_and_past_it,
           varlink_parse_call_length_at_limit_and_past_it,
           varlink_parse_reply_error_and_continues, varlink_build_then_parse_is_the_same,
-          varlink_build_reply_too_long_is_emsgsize, varlink_set_bytes_invalid_utf8_adds_base64)
+          varlink_build_reply_too_long_is_emsgsize,
+          varlink_set_bytes_invalid_utf8_adds_base64)
