@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# custosctl against a double of the daemon. Usage: custosctl.sh CUSTOSCTL CUSTOSD-DOUBLE
+# custosctl against a double of the daemon.
+# Usage: custosctl.sh CUSTOSCTL CUSTOSD-DOUBLE COMPLETION MAN-PAGE
 set -u
-ctl=$1 double=$2
+ctl=$1 double=$2 completion=$3 man=$4
 dir=$(mktemp -d) || exit 1
 socket=$dir/socket
 daemon=
@@ -36,6 +37,14 @@ expect bad-verb 2 "there is no 'frobnicate'" c frobnicate
 expect bad-option 2 'unrecognized' "$ctl" --frobnicate
 expect help 0 'Exit status' "$ctl" --help
 expect version 0 '^custosctl [0-9]' "$ctl" --version
+
+# Every verb of the table is in the man page and completed.
+for verb in $("$ctl" --help | sed -n 's/^  \(policy \)\{0,1\}\([a-z][a-z]*\).*/\2/p'); do
+	if ! grep -q "^\*.*$verb" "$man" || ! grep -qw "$verb" "$completion"; then
+		echo "FAIL $verb: not in man page and completion"
+		failures=$((failures + 1))
+	fi
+done
 
 "$double" "$socket" &
 daemon=$!
