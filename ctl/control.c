@@ -15,6 +15,7 @@
 
 #include "client.h"
 #include "custos/cleanup.h"
+#include "custos/quantity.h"
 #include "output.h"
 
 /* Rules may take minutes to compile, on a slow machine, when there are many. */
@@ -41,30 +42,6 @@ int verb_reload(struct ctl *ctl, int argc, char **argv)
 	return CTL_OK;
 }
 
-/* "90", "90s", "15min", "1h", "2d" as seconds. */
-static bool parse_duration(const char *text, int64_t *ret_sec)
-{
-	static const struct {
-		const char *unit;
-		int64_t sec;
-	} units[] = {{"", 1},     {"s", 1},     {"m", 60},       {"min", 60},
-	             {"h", 3600}, {"d", 86400}, {"w", 7 * 86400}};
-	long long v;
-	char *end;
-
-	errno = 0;
-	v = strtoll(text, &end, 10);
-	if (errno || end == text || v <= 0 || v > 1000000)
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
-		if (strcmp(end, units[i].unit) == 0) {
-			*ret_sec = v * units[i].sec;
-			return true;
-		}
-	}
-	return false;
-}
-
 int verb_mode(struct ctl *ctl, int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -72,7 +49,7 @@ int verb_mode(struct ctl *ctl, int argc, char **argv)
 		{"reason", required_argument, NULL, 'r'},
 		{0}};
 	const char *reason = NULL;
-	int64_t ttl = 0;
+	nsec_t ttl = 0; /* none: until changed */
 	json_t *p, *reply = NULL;
 	int o, r;
 
@@ -81,7 +58,8 @@ int verb_mode(struct ctl *ctl, int argc, char **argv)
 			return CTL_ERROR;
 		if (o == 'r')
 			reason = optarg;
-		if (o == 'f' && !parse_duration(optarg, &ttl))
+		if (o == 'f' &&
+		    (duration_parse(optarg, &ttl) < 0 || ttl < NSEC_PER_SEC))
 			return ctl_error(
 				"--for: '%s' is not a time such as 90s, 15min, 1h, 2d",
 				optarg);
@@ -97,7 +75,7 @@ int verb_mode(struct ctl *ctl, int argc, char **argv)
 		                 argv[optind]);
 	}
 	p = json_pack("{s:s, s:I, s:s*}", "mode", argv[optind], "ttlSec",
-	              (json_int_t)ttl, "reason", reason);
+	              (json_int_t)(ttl / NSEC_PER_SEC), "reason", reason);
 	if (!p)
 		return ctl_error("the reason must be UTF-8 text");
 	r = client_call(ctl, "SetMode", p, CLIENT_TIMEOUT_MSEC, &reply);
