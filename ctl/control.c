@@ -2,7 +2,7 @@
 /*
  * custosctl reload, mode, explain
  *
- * Owns: their options and texts.
+ * Owns: their options and texts. Must not own: what they change (the daemon).
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -5,7 +5,7 @@
  * What the kernel shows is read here, by us, from /proc; only what it cannot show is
  * taken from the daemon's word.
  *
- * Owns: checks of a running daemon.
+ * Owns: checks of a running daemon. Must not own: how results look (doctor.c).
  */
 #include <errno.h>
 #include <inttypes.h>

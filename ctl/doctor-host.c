@@ -2,7 +2,7 @@
 /*
  * custosctl doctor: the machine
  *
- * Owns: checks that do not need the daemon.
+ * Owns: checks that do not need the daemon. Must not own: repairs: it only looks.
  */
 #include <dirent.h>
 #include <errno.h>

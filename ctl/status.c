@@ -3,6 +3,7 @@
  * custosctl status, stats
  *
  * Owns: how they look, and which state counts as healthy.
+ * Must not own: the facts (the daemon's Status and Stats).
  */
 #include <getopt.h>
 #include <inttypes.h>

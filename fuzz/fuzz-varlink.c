@@ -4,6 +4,7 @@
  *
  * What parses must survive being written and parsed again, with the same meaning.
  */
+#include <jansson.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -2,6 +2,7 @@
 /* Connection: one client of the admin socket, one call at a time */
 #pragma once
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <sys/queue.h>
 #include <systemd/sd-event.h>

@@ -2,25 +2,20 @@
 /*
  * Methods: org.varlink.service
  *
- * Owns: what introspection says. The texts come from idl/, so what is served is what is
- * installed.
+ * Owns: what introspection says.
+ * Must not own: the interface texts (idl/; they are served as they are installed).
  */
 #include <string.h>
 
+#include "idl.h"
 #include "methods.h"
 
 static const struct {
 	const char *name;
 	const char *text;
 } interfaces[] = {
-	{
-		"org.varlink.service",
-#include "org.varlink.service.varlink.inc"
-	},
-	{
-		"io.custos.Manager",
-#include "io.custos.Manager.varlink.inc"
-	},
+	{"org.varlink.service", idl_service},
+	{"io.custos.Manager", idl_manager},
 };
 
 void method_get_info(struct connection *c, json_t *parameters)

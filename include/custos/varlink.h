@@ -2,9 +2,10 @@
 /* Varlink wire: NUL-terminated JSON objects; pure functions over bytes */
 #pragma once
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+
+struct json_t; /* jansson.h, which those who look inside include */
 
 /* Longest message without its NUL, in either direction: what one peer can make the
  * other hold. */
@@ -27,10 +28,10 @@ enum varlink_flag {
 
 /* A received call or reply. Zero-initialised is empty and valid. */
 struct varlink_message {
-	json_t *root;       /* owned; everything below points into it */
+	struct json_t *root;       /* owned; everything below points into it */
 	const char *method; /* call: "org.example.Interface.Method" */
 	const char *error;  /* reply: NULL when it is not an error */
-	json_t *parameters; /* always an object */
+	struct json_t *parameters; /* always an object */
 	unsigned flags;     /* enum varlink_flag */
 };
 
@@ -68,9 +69,9 @@ void varlink_message_deinit(struct varlink_message *m);
  *
  * Return: 0, -EMSGSIZE, -ENOMEM.
  */
-int varlink_build_call(const char *method, json_t *parameters, unsigned flags,
+int varlink_build_call(const char *method, struct json_t *parameters, unsigned flags,
                        char **ret, size_t *ret_len);
-int varlink_build_reply(const char *error, json_t *parameters, unsigned flags,
+int varlink_build_reply(const char *error, struct json_t *parameters, unsigned flags,
                         char **ret, size_t *ret_len);
 
 /**
@@ -82,4 +83,4 @@ int varlink_build_reply(const char *error, json_t *parameters, unsigned flags,
  *
  * Return: 0 or -ENOMEM.
  */
-int varlink_set_bytes(json_t *object, const char *key, const char *bytes, size_t len);
+int varlink_set_bytes(struct json_t *object, const char *key, const char *bytes, size_t len);

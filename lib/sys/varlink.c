@@ -9,6 +9,7 @@
 #include "custos/varlink.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

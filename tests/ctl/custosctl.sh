@@ -27,6 +27,7 @@ expect()
 		failures=$((failures + 1))
 	fi
 }
+# shellcheck disable=SC2317 # called through expect
 c() { "$ctl" --socket "$socket" "$@"; }
 j() { "$ctl" --socket "$socket" --json "$@"; }
 

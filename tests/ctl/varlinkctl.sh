@@ -33,6 +33,7 @@ expect()
 	fi
 }
 v() { chroot "$root" varlinkctl "$@"; }
+# shellcheck disable=SC2317 # called through expect
 nobody() { chroot --userspec=nobody "$root" varlinkctl "$@"; }
 
 for file in "$dir"/*.varlink; do
