@@ -2,6 +2,8 @@
 /*
  * custos-scanner: the sealed pair
  *
+ * Owns: the order of start-up. Must not own: anything that outlives it; keeper_run() never returns.
+ *
  * Started by custosd with its descriptors at fixed numbers (daemon/shared.h); not meant to be run by
  * hand. Reads as a list: check, occupy the descriptor table, load libraries, seal, serve.
  */

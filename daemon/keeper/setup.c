@@ -106,7 +106,7 @@ int keeper_descriptors(struct keeper *k)
 
 	r = place_signalfd();
 	if (r == 0)
-		r = place_fd(open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC), FD_SELF_FDS);
+		r = place_fd(open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC), FD_SELF_FDS);
 	for (unsigned place = 0; r == 0 && place < N_PLACES; place++)
 		r = place_events(place, sysconf(_SC_NPROCESSORS_ONLN) > READERS_MAX);
 	return r < 0 ? r : fill_the_rest();
@@ -131,6 +131,28 @@ static const int keeper_calls[] = {
 	SYS_sendmsg, SYS_fcntl, SYS_lseek,
 };
 
+/* Exchange /proc, held at FD_SELF_FDS since we had a root directory, for our directory in it. Looked
+ * up only now, because the kernel gives the entry its owner on look-up, and we have just changed
+ * ours: with the old one the scanner could not look into it. A scanner needs a dumpable owner, too;
+ * nobody can make use of that: the same uid has no ptrace(2), and core files are off by limit. */
+static int hold_own_fds(void)
+{
+	(void)prctl(PR_SET_DUMPABLE, 1); /* cannot fail */
+	return place_fd(openat(FD_SELF_FDS, "self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC),
+	                FD_SELF_FDS);
+}
+
+/* Nothing of ours prints any more, and a descriptor that leads out is one too many. A sanitizer
+ * build keeps it, or its reports would be lost. */
+static int close_stderr(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+	return 0;
+#else
+	return dup2(STDOUT_FILENO, STDERR_FILENO) < 0 ? -errno : 0;
+#endif
+}
+
 /* Failing to get into an empty root or network is fatal: a half-sealed pair is not started. */
 int keeper_seal(uid_t uid, gid_t gid)
 {
@@ -144,13 +166,14 @@ int keeper_seal(uid_t uid, gid_t gid)
 		r = sandbox_no_new_privs();
 	if (r == 0)
 		r = sandbox_harden_process();
+	if (r == 0)
+		r = hold_own_fds();
 	if (r == 0) {
 		r = sandbox_landlock();
 		r = r < 0 ? r : 0; /* 0: this kernel has none; seccomp and the empty root remain */
 	}
-	/* A scanner looks names up in our /proc/self/fd, which takes a dumpable owner. Nobody can
-	 * make use of that: the same uid has no ptrace(2), and core files are off by limit. */
-	(void)prctl(PR_SET_DUMPABLE, 1);
+	if (r == 0)
+		r = close_stderr();
 	if (r == 0)
 		r = sandbox_seccomp(keeper_calls, ARRAY_SIZE(keeper_calls));
 	return r;

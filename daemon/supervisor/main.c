@@ -2,6 +2,8 @@
 /*
  * custosd: supervisor
  *
+ * Owns: options and exit codes. Must not own: anything that runs (manager.c).
+ *
  * Parse options, make sure that this kernel can refuse an open at all, run.
  */
 #include <getopt.h>

@@ -38,7 +38,10 @@
 #include "daemon/supervisor/statistics.h"
 
 #define SCANNER_USER "custos-scan"
-#define NOBODY_UID   65534 /* where the package's user is missing: doctor says so */
+/* Where the package's user is missing (doctor says so): a number that nobody has, because a uid that
+ * other processes run under could trace the pair. Above every range that systemd assigns
+ * (systemd.io/UIDS-GIDS). */
+#define LONELY_UID 1999999999
 
 #define EXIT_CONFIGURATION 78 /* EX_CONFIG of sysexits.h, as interface.md promises */
 
@@ -269,8 +272,8 @@ static int init_shared(struct manager *m)
 static int init_parts(struct manager *m)
 {
 	const struct passwd *user = getpwnam(SCANNER_USER);
-	const uid_t uid = user ? user->pw_uid : NOBODY_UID;
-	const gid_t gid = user ? user->pw_gid : NOBODY_UID;
+	const uid_t uid = user ? user->pw_uid : LONELY_UID;
+	const gid_t gid = user ? user->pw_gid : LONELY_UID;
 	struct pair_fds fds;
 	int r = init_shared(m);
 

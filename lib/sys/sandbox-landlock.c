@@ -3,7 +3,7 @@
  * Sandbox: Landlock
  *
  * Owns: the table of rights by ABI. The system's headers may be older than its kernel,
- * so the constants stand here.
+ * so the constants stand here. Must not own: when it is applied.
  */
 #include <errno.h>
 #include <sys/syscall.h>

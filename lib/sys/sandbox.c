@@ -57,7 +57,9 @@ int sandbox_isolate(void)
 
 int sandbox_harden_process(void)
 {
-	const struct rlimit none = {0, 0};
+	/* One byte, not none: a limit of 0 does not keep a core from a pipe handler such as
+	 * systemd-coredump, a limit of 1 does (core(5)). */
+	const struct rlimit none = {1, 1};
 
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return -errno;

