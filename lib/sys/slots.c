@@ -28,16 +28,21 @@ void slots_init(struct slots *s, uint32_t n)
 {
 	memset(s, 0, slots_bytes(n));
 	s->n = n;
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = 0; i < n; i++) {
 		s->slot[i].fd = -1;
+		/* Not zero: that would be overdue, and answered so, before its first user sets it. */
+		atomic_store_explicit(&s->slot[i].deadline, SLOT_NO_DEADLINE,
+		                      memory_order_relaxed);
+	}
 }
 
 static void slot_clear(struct slot *slot)
 {
 	uint32_t answer = atomic_load_explicit(&slot->answer, memory_order_relaxed);
 
+	/* Release: a late answer that sees the new count must not still see the old use HELD. */
 	atomic_store_explicit(&slot->answer, (answer & ~ANSWER_FLAGS) + ANSWER_FLAGS + 1,
-	                      memory_order_relaxed);
+	                      memory_order_release);
 	atomic_store_explicit(&slot->deadline, SLOT_NO_DEADLINE, memory_order_relaxed);
 	atomic_store_explicit(&slot->work_began, 0, memory_order_relaxed);
 	atomic_store_explicit(&slot->late_deny, 0, memory_order_relaxed);
@@ -142,8 +147,9 @@ int slot_answer_late(struct slot *slot, int group, nsec_t now)
 
 	if (seen & ANSWER_FLAGS)
 		return -EALREADY;
-	/* If the slot is reused between here and the claim, its use count has changed. */
-	if (slot_state(slot) != SLOT_HELD ||
+	/* If the slot is reused between here and the claim, its use count has changed. Only a
+	 * permission's owner waits for a claim before it closes: any other number may be gone. */
+	if (slot_state(slot) != SLOT_HELD || slot->kind != SLOT_PERMISSION ||
 	    atomic_load_explicit(&slot->deadline, memory_order_relaxed) > now)
 		return -EAGAIN;
 	return claim_and_write(slot, group, &seen,
