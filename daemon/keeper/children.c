@@ -194,6 +194,7 @@ static void buried(struct keeper *k, unsigned place, int status)
 		.hung = c.hung,
 	};
 	struct slots_recover_args args = {
+		.n = N_SLOTS,
 		.owner = c.number,
 		.group = FD_GROUP,
 		.fd_low = FD_LOW,
@@ -233,7 +234,7 @@ static bool hangs(struct keeper *k, const struct child *c, unsigned place, nsec_
 {
 	const struct slots *s = shared_slots(k->shared);
 
-	for (uint32_t i = 0; i < s->n; i++) {
+	for (uint32_t i = 0; i < N_SLOTS; i++) {
 		const struct slot *slot = &s->slot[i];
 		nsec_t began, deadline;
 

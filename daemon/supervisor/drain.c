@@ -2,7 +2,7 @@
 /*
  * Drain
  *
- * Owns: the consumer's end of both rings. Must not own: what becomes of a record.
+ * Owns: the consumer's end of both rings, in memory of its own. Must not own: what becomes of a record.
  * Hands off to: history (events), journal, statistics.
  *
  * Records come from the process that reads hostile files: each is copied out, then checked, then
@@ -32,6 +32,7 @@
 struct drain {
 	struct manager *m;
 	sd_event_source *io, *timer;
+	struct ring_consumer detections, routine;
 	uint64_t detections_seen, routine_seen; /* drops already reported */
 };
 
@@ -79,7 +80,7 @@ static void pass_on(struct manager *m, struct record *r)
 }
 
 /* Return: true when there was more than one batch. */
-static bool take(struct manager *m, struct ring *ring)
+static bool take(struct manager *m, struct ring_consumer *ring)
 {
 	static struct record r; /* 5 KiB; the loop thread alone */
 
@@ -98,11 +99,10 @@ static bool take(struct manager *m, struct ring *ring)
 
 void drain_dropped(const struct drain *d, uint64_t *ret_detections, uint64_t *ret_routine)
 {
-	const struct ring *det = shared_detections(d->m->shared);
-	const struct ring *rou = shared_routine(d->m->shared);
+	const struct ring_consumer *det = &d->detections, *rou = &d->routine;
 
-	*ret_detections = atomic_load(&det->n_dropped) + det->n_lost;
-	*ret_routine = atomic_load(&rou->n_dropped) + rou->n_lost;
+	*ret_detections = atomic_load(&det->ring->n_dropped) + det->n_lost;
+	*ret_routine = atomic_load(&rou->ring->n_dropped) + rou->n_lost;
 }
 
 static void report_drops(struct drain *d)
@@ -120,9 +120,9 @@ static void report_drops(struct drain *d)
 
 static bool take_all(struct drain *d)
 {
-	bool more = take(d->m, shared_detections(d->m->shared));
+	bool more = take(d->m, &d->detections);
 
-	more |= take(d->m, shared_routine(d->m->shared));
+	more |= take(d->m, &d->routine);
 	report_drops(d);
 	return more;
 }
@@ -163,6 +163,10 @@ int drain_new(struct manager *m, struct drain **ret)
 	if (!d)
 		return -ENOMEM;
 	d->m = m;
+	ring_consumer_init(&d->detections, shared_detections(m->shared), DETECTION_CELLS,
+	                   sizeof(struct record));
+	ring_consumer_init(&d->routine, shared_routine(m->shared), ROUTINE_CELLS,
+	                   sizeof(struct record));
 	r = sd_event_add_io(m->event, &d->io, m->audit_kick, EPOLLIN, on_kick, d);
 	if (r >= 0)
 		r = sd_event_now(m->event, CLOCK_MONOTONIC, &now);

@@ -96,7 +96,7 @@ void manager_counters(const struct manager *m, struct manager_counters *ret)
 		.timeouts = stats_sum(s, COUNT_TIMEOUTS),
 		.errors = stats_sum(s, COUNT_ERRORS),
 		.scanner_restarts = pair_restarts(m->pair),
-		.oldest_pending_usec = slots_oldest_pending(shared_slots(m->shared),
+		.oldest_pending_usec = slots_oldest_pending(shared_slots(m->shared), N_SLOTS,
 		                                            clock_now()) / NSEC_PER_USEC,
 	};
 	drain_dropped(m->drain, &ret->dropped_detections, &ret->dropped_routine);

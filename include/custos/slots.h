@@ -142,8 +142,9 @@ static inline uint32_t slot_index(const struct slots *s, const struct slot *slot
 	return (uint32_t)(slot - s->slot);
 }
 
-/* Oldest unanswered permission event: its age in nanoseconds, 0 when there is none. */
-nsec_t slots_oldest_pending(const struct slots *s, nsec_t now);
+/* Oldest unanswered permission event among @n slots (the caller's own number: those who work on the
+ * slots may have changed s->n): its age in nanoseconds, 0 when there is none. */
+nsec_t slots_oldest_pending(const struct slots *s, uint32_t n, nsec_t now);
 
 /* Does instance @owner still hold anything? */
 bool slots_any_owned(const struct slots *s, uint32_t owner);
@@ -157,6 +158,7 @@ struct slots_recovery {
 };
 
 struct slots_recover_args {
+	uint32_t n;            /* of slots, as given to slots_init(): s->n is not trusted */
 	uint32_t owner;        /* the dead instance; it has been reaped */
 	int group;             /* fanotify group: half-sent answers are sent (again: ENOENT then) */
 	int fd_low;            /* descriptors below this number are no events: never closed */

@@ -20,9 +20,20 @@ static size_t cell_stride(uint32_t cell_bytes)
 	return sizeof(struct cell) + cell_bytes;
 }
 
+static struct cell *cell_of(struct ring *r, uint64_t pos, uint32_t n_cells, uint32_t cell_bytes)
+{
+	return (struct cell *)(r->cells + (pos & (n_cells - 1)) * cell_stride(cell_bytes));
+}
+
+/* For producers, and before there are any. */
 static struct cell *cell_at(struct ring *r, uint64_t pos)
 {
-	return (struct cell *)(r->cells + (pos & (r->n_cells - 1)) * cell_stride(r->cell_bytes));
+	return cell_of(r, pos, r->n_cells, r->cell_bytes);
+}
+
+static struct cell *cell_at_head(const struct ring_consumer *c)
+{
+	return cell_of(c->ring, c->head, c->n_cells, c->cell_bytes);
 }
 
 size_t ring_bytes(uint32_t n_cells, uint32_t cell_bytes)
@@ -32,7 +43,8 @@ size_t ring_bytes(uint32_t n_cells, uint32_t cell_bytes)
 
 void ring_init(struct ring *r, uint32_t n_cells, uint32_t cell_bytes)
 {
-	assert(n_cells && (n_cells & (n_cells - 1)) == 0 && cell_bytes % 8 == 0);
+	/* With one cell "published" and "free in the next lap" would be the same number. */
+	assert(n_cells >= 2 && (n_cells & (n_cells - 1)) == 0 && cell_bytes % 8 == 0);
 	memset(r, 0, sizeof(*r));
 	r->n_cells = n_cells;
 	r->cell_bytes = cell_bytes;
@@ -78,52 +90,65 @@ bool ring_publish(struct ring *r, uint64_t ticket)
 	                                               memory_order_relaxed);
 }
 
-/* The cell at head is claimed but not published. Return: true if it was given up. */
-static bool skip_hole(struct ring *r, struct cell *cell, nsec_t now)
+void ring_consumer_init(struct ring_consumer *c, struct ring *r, uint32_t n_cells,
+                        uint32_t cell_bytes)
 {
-	uint64_t expected = r->head;
+	*c = (struct ring_consumer){.ring = r, .n_cells = n_cells, .cell_bytes = cell_bytes};
+}
 
-	if (r->hole_since == 0)
-		r->hole_since = now;
-	if (now - r->hole_since < RING_HOLE_NSEC)
+static void advance(struct ring_consumer *c)
+{
+	c->head++;
+	/* Relaxed: only a hint, for ring_used(). */
+	atomic_store_explicit(&c->ring->head, c->head, memory_order_relaxed);
+}
+
+/* The cell at head is claimed but not published. Return: true if it was given up. */
+static bool skip_hole(struct ring_consumer *c, struct cell *cell, nsec_t now)
+{
+	uint64_t expected = c->head;
+
+	if (c->hole_since == 0)
+		c->hole_since = now;
+	if (now - c->hole_since < RING_HOLE_NSEC)
 		return false;
-	r->hole_since = 0;
-	if (!atomic_compare_exchange_strong_explicit(&cell->seq, &expected, r->head + r->n_cells,
+	c->hole_since = 0;
+	if (!atomic_compare_exchange_strong_explicit(&cell->seq, &expected, c->head + c->n_cells,
 	                                             memory_order_acq_rel,
 	                                             memory_order_acquire))
 		return true; /* published at the last moment: look again */
-	r->head++;
-	r->n_lost++;
+	advance(c);
+	c->n_lost++;
 	return true;
 }
 
-const void *ring_peek(struct ring *r, nsec_t now)
+const void *ring_peek(struct ring_consumer *c, nsec_t now)
 {
 	for (;;) {
-		struct cell *cell = cell_at(r, r->head);
+		struct cell *cell = cell_at_head(c);
 
-		if (atomic_load_explicit(&cell->seq, memory_order_acquire) == r->head + 1) {
-			r->hole_since = 0;
+		if (atomic_load_explicit(&cell->seq, memory_order_acquire) == c->head + 1) {
+			c->hole_since = 0;
 			return cell->payload;
 		}
-		if (atomic_load_explicit(&r->tail, memory_order_relaxed) == r->head)
+		if (atomic_load_explicit(&c->ring->tail, memory_order_relaxed) == c->head)
 			return NULL;
-		if (!skip_hole(r, cell, now))
+		if (!skip_hole(c, cell, now))
 			return NULL;
 	}
 }
 
-void ring_pop(struct ring *r)
+void ring_pop(struct ring_consumer *c)
 {
 	/* Release: our reading of the payload comes before the next producer's writing. */
-	atomic_store_explicit(&cell_at(r, r->head)->seq, r->head + r->n_cells,
-	                      memory_order_release);
-	r->head++;
+	atomic_store_explicit(&cell_at_head(c)->seq, c->head + c->n_cells, memory_order_release);
+	advance(c);
 }
 
 uint64_t ring_used(const struct ring *r)
 {
+	uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
 	uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
 
-	return tail > r->head ? tail - r->head : 0;
+	return tail > head ? tail - head : 0;
 }

@@ -169,11 +169,11 @@ void slot_release(struct slots *s, struct slot *slot)
 	slot_free(s, slot);
 }
 
-nsec_t slots_oldest_pending(const struct slots *s, nsec_t now)
+nsec_t slots_oldest_pending(const struct slots *s, uint32_t n, nsec_t now)
 {
 	nsec_t age = 0;
 
-	for (uint32_t i = 0; i < s->n; i++) {
+	for (uint32_t i = 0; i < n; i++) {
 		const struct slot *slot = &s->slot[i];
 
 		if (slot_state(slot) != SLOT_HELD || slot->kind != SLOT_PERMISSION ||
@@ -194,9 +194,9 @@ bool slots_any_owned(const struct slots *s, uint32_t owner)
 }
 
 /* A descriptor number that another slot has taken over is not ours to close. */
-static bool fd_held_elsewhere(const struct slots *s, const struct slot *self)
+static bool fd_held_elsewhere(const struct slots *s, uint32_t n, const struct slot *self)
 {
-	for (uint32_t i = 0; i < s->n; i++) {
+	for (uint32_t i = 0; i < n; i++) {
 		const struct slot *slot = &s->slot[i];
 
 		if (slot != self && slot->fd == self->fd && slot_state(slot) == SLOT_HELD)
@@ -205,28 +205,30 @@ static bool fd_held_elsewhere(const struct slots *s, const struct slot *self)
 	return false;
 }
 
-static void recover_closing(struct slots *s, struct slot *slot, int fd_low)
+static void recover_closing(struct slots *s, struct slot *slot,
+                            const struct slots_recover_args *args)
 {
-	if (slot->fd >= fd_low && !fd_held_elsewhere(s, slot))
+	if (slot->fd >= args->fd_low && !fd_held_elsewhere(s, args->n, slot))
 		(void)close(slot->fd); /* EBADF: the dead one had got to it */
 	slot_free(s, slot);
 }
 
 /* Return: true if the slot has to be judged again. */
-static bool recover_held(struct slots *s, struct slot *slot, int group, int fd_low)
+static bool recover_held(struct slots *s, struct slot *slot,
+                         const struct slots_recover_args *args)
 {
 	uint32_t answer = atomic_load_explicit(&slot->answer, memory_order_relaxed);
 
 	if ((answer & ANSWER_FLAGS) && !(answer & ANSWER_SENT)) {
 		/* Claimed, perhaps written. The descriptor is still open, so its number belongs to
 		 * no other event and writing again is safe: ENOENT if it had been written. */
-		(void)fan_respond(group, slot->fd, !(answer & ANSWER_DENY));
+		(void)fan_respond(args->group, slot->fd, !(answer & ANSWER_DENY));
 		answer = (answer & ~ANSWER_CLAIMED) | ANSWER_SENT;
 		atomic_store_explicit(&slot->answer, answer, memory_order_relaxed);
 	}
 	atomic_store_explicit(&slot->work_began, 0, memory_order_relaxed);
 	if (slot->audited && (slot->kind != SLOT_PERMISSION || (answer & ANSWER_SENT))) {
-		recover_closing(s, slot, fd_low);
+		recover_closing(s, slot, args);
 		return false;
 	}
 	atomic_store_explicit(&slot->word, word_of(SLOT_HELD, 0), memory_order_release);
@@ -249,24 +251,24 @@ void slots_recover(struct slots *s, const struct slots_recover_args *args,
 
 	/* READING first: afterwards every open event descriptor belongs to a HELD slot, which
 	 * recover_closing() relies on. */
-	for (uint32_t i = 0; i < s->n; i++)
+	for (uint32_t i = 0; i < args->n; i++)
 		if (slot_owner(&s->slot[i]) == args->owner &&
 		    slot_state(&s->slot[i]) == SLOT_READING)
 			recover_reading(s, &s->slot[i], args);
 
-	for (uint32_t i = 0; i < s->n; i++) {
+	for (uint32_t i = 0; i < args->n; i++) {
 		struct slot *slot = &s->slot[i];
 		bool dead = slot_owner(slot) == args->owner;
 
 		if (dead && slot_state(slot) == SLOT_HELD) {
-			if (recover_held(s, slot, args->group, args->fd_low))
+			if (recover_held(s, slot, args))
 				ret->n_orphaned++;
 			else
 				ret->n_completed++;
 		}
 		if (slot_state(slot) == SLOT_CLOSING && (dead || slot_owner(slot) == 0)) {
 			if (args->alone) {
-				recover_closing(s, slot, args->fd_low);
+				recover_closing(s, slot, args);
 				ret->n_completed++;
 			} else {
 				atomic_store(&slot->word, word_of(SLOT_CLOSING, 0));

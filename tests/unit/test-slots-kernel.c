@@ -243,7 +243,8 @@ static void run_victim(void (*fn)(void))
 static struct slots_recovery recover(uint32_t owner, bool alone)
 {
 	const struct slots_recover_args args = {
-		.owner = owner, .group = group, .fd_low = LOW, .alone = alone, .decode = decode,
+		.n = N_TEST_SLOTS, .owner = owner, .group = group, .fd_low = LOW,
+		.alone = alone, .decode = decode,
 	};
 	struct slots_recovery found;
 

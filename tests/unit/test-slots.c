@@ -446,17 +446,17 @@ START_TEST(slots_oldest_pending_oldest_unanswered_permission)
 	struct slot *a, *b;
 
 	setup_slots(N);
-	ck_assert_uint_eq(slots_oldest_pending(ledger, 1000), 0);
+	ck_assert_uint_eq(slots_oldest_pending(ledger, N, 1000), 0);
 	held(SLOT_NOTICE)->read_at = 1;
-	ck_assert_uint_eq(slots_oldest_pending(ledger, 1000), 0);
+	ck_assert_uint_eq(slots_oldest_pending(ledger, N, 1000), 0);
 	a = held(SLOT_PERMISSION);
 	a->read_at = 400;
 	b = held(SLOT_PERMISSION);
 	b->read_at = 100;
-	ck_assert_uint_eq(slots_oldest_pending(ledger, 1000), 900);
+	ck_assert_uint_eq(slots_oldest_pending(ledger, N, 1000), 900);
 	ck_assert_int_eq(slot_answer(b, group[0], false), 0);
-	ck_assert_uint_eq(slots_oldest_pending(ledger, 1000), 600);
-	ck_assert_uint_eq(slots_oldest_pending(ledger, 300), 0); /* read after our look at the clock */
+	ck_assert_uint_eq(slots_oldest_pending(ledger, N, 1000), 600);
+	ck_assert_uint_eq(slots_oldest_pending(ledger, N, 300), 0); /* read after our look at the clock */
 }
 END_TEST
 
@@ -484,7 +484,7 @@ static bool fails_to_decode(struct slot *slot)
 START_TEST(slots_recover_other_owners_are_left_alone)
 {
 	const struct slots_recover_args args = {
-		.owner = OWNER + 1, .group = group[0], .fd_low = 3, .alone = true,
+		.n = N, .owner = OWNER + 1, .group = group[0], .fd_low = 3, .alone = true,
 		.decode = fails_to_decode,
 	};
 	struct slots_recovery found;
@@ -513,7 +513,7 @@ static bool decodes_to_low_number(struct slot *slot)
 START_TEST(slots_recover_number_below_low_is_never_closed)
 {
 	const struct slots_recover_args args = {
-		.owner = OWNER, .group = group[0], .fd_low = 3, .alone = true,
+		.n = N, .owner = OWNER, .group = group[0], .fd_low = 3, .alone = true,
 		.decode = decodes_to_low_number,
 	};
 	struct slots_recovery found;
