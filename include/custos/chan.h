@@ -10,7 +10,8 @@
 /* A connected pair, close-on-exec. Return: 0 or a negative errno. */
 int chan_pair(int ret_fds[2]);
 
-/* Send one message whole. @flags: e.g. MSG_DONTWAIT. Return: 0 or a negative errno. */
+/* Send one message whole. @flags: e.g. MSG_DONTWAIT. Return: 0, -EINVAL for an empty message or too
+ * many descriptors, or another negative errno. */
 int chan_send(int fd, const void *msg, size_t len, const int *fds, size_t n_fds, int flags);
 
 /**

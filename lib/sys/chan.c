@@ -29,7 +29,7 @@ int chan_send(int fd, const void *msg, size_t len, const int *fds, size_t n_fds,
 	struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1};
 	ssize_t n;
 
-	if (n_fds > CHAN_FDS_MAX)
+	if (len == 0 || n_fds > CHAN_FDS_MAX) /* empty: the other end would read end of file */
 		return -EINVAL;
 	if (n_fds) {
 		struct cmsghdr *c;
