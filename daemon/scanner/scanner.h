@@ -101,6 +101,8 @@ bool reader_decode(struct slot *slot);
 
 /* worker.c */
 void *worker_main(void *arg);
+
+/* judge.c: from slot to answer; the slot is released when this returns */
 void worker_judge(struct worker *w, struct job *job);
 
 /* deadline.c */

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Judge: one event from its slot to its answer
+ *
+ * Owns: the slot it was handed, to the end: policy line, scan, decision, answer, close.
+ * Must not own: what policy says (policy_match(), decide()) or how bytes are judged (engine).
+ * Hands off to: slot_answer(), inquiry_report(), slot_release(), in this order (I2).
+ */
+#include "daemon/scanner/inquiry.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "custos/clock.h"
+#include "custos/fan.h"
+
+/* The opener is blocked while the broker looks it up; microseconds normally. */
+#define FACTS_WAIT_NSEC (100 * NSEC_PER_MSEC)
+/* Nobody waits for these; still bounded. */
+#define BACKGROUND_NSEC (60 * NSEC_PER_SEC)
+
+void inquiry_learn_path(struct inquiry *q)
+{
+	struct worker *w = q->w;
+
+	if (!q->path_len)
+		q->path_len = facts_path(q->job->slot->fd, w->path, sizeof(w->path));
+	q->query.path = w->path;
+	q->query.known |= POLICY_FACT_PATH;
+}
+
+static void learn_mount(struct inquiry *q)
+{
+	unsigned n = facts_of_mount(q->w->sc, q->job->st.st_dev, q->mounts, MOUNTS_PER_FILE);
+
+	for (unsigned i = 0; i < n; i++)
+		q->mount_points[i] = q->mounts[i].mount_point;
+	q->query.dev = q->job->st.st_dev;
+	q->query.fs_type = n ? q->mounts[0].fs_type : "";
+	q->query.mount_points = q->mount_points;
+	q->query.n_mount_points = n;
+	q->query.known |= POLICY_FACT_MOUNT;
+}
+
+/* Unknown subject facts are empty strings, which no predicate matches. */
+static void learn_opener(struct inquiry *q)
+{
+	const struct facts *f = NULL;
+
+	if (!q->asked_opener && q->job->slot->pid > 0)
+		f = facts_of_opener(q->w->sc, q->job->slot, clock_now() + FACTS_WAIT_NSEC);
+	q->asked_opener = true;
+	q->opener = f ? f : q->opener;
+	f = q->opener;
+	q->query.uid = f ? f->uid : (uid_t)-1;
+	q->query.gid = f ? f->gid : (gid_t)-1;
+	q->query.exe = f ? f->exe : "";
+	q->query.unit = f ? f->unit : "";
+	q->query.slice = f ? f->slice : "";
+	q->query.cgroup = f ? f->cgroup : "";
+	q->query.container = f && f->container;
+	q->query.known |= POLICY_FACT_SUBJECT;
+}
+
+static enum policy_event event_of(const struct slot *slot)
+{
+	if (slot->kind == SLOT_NOTICE)
+		return POLICY_WRITE_CLOSE;
+	return slot->mask & FAN_OPEN_EXEC_PERM ? POLICY_EXEC : POLICY_OPEN;
+}
+
+static void find_line(struct inquiry *q)
+{
+	const struct policy *policy = q->w->sc->cfg.policy;
+	const int64_t now_sec = (int64_t)(q->job->slot->wall_usec / USEC_PER_SEC);
+	unsigned missing;
+
+	q->query.event = event_of(q->job->slot);
+	q->query.size_bytes = (uint64_t)q->job->st.st_size;
+	q->query.owner = q->job->st.st_uid;
+	/* At most three rounds: each learns a kind of fact for good. */
+	while ((missing = policy_match(policy, &q->query, now_sec, &q->line))) {
+		if (missing & POLICY_FACT_PATH)
+			inquiry_learn_path(q);
+		if (missing & POLICY_FACT_MOUNT)
+			learn_mount(q);
+		if (missing & POLICY_FACT_SUBJECT)
+			learn_opener(q);
+	}
+}
+
+static void fail(struct finding *f, enum reason reason)
+{
+	*f = (struct finding){.verdict = VERDICT_ERROR, .reason = reason};
+}
+
+static void scan(struct inquiry *q)
+{
+	struct scanner *sc = q->w->sc;
+	struct slot *slot = q->job->slot;
+	const struct policy_line *line = q->line;
+	struct engine_input in = {
+		.fd = slot->fd,
+		.st = &q->job->st,
+		.max_size_bytes = sc->cfg.settings.max_file_size_bytes,
+		.deadline = SLOT_NO_DEADLINE,
+	};
+
+	if (q->job->stat_error) {
+		fail(&q->finding, REASON_IO);
+		return;
+	}
+	if (crash_is_culprit(sc, q->job)) {
+		fail(&q->finding, REASON_CRASH);
+		return;
+	}
+	if (sc->wants_path)
+		inquiry_learn_path(q);
+	in.path = q->query.path;
+	if (line && line->max_size_bytes)
+		in.max_size_bytes = MIN(in.max_size_bytes, line->max_size_bytes);
+	if (slot->kind == SLOT_PERMISSION)
+		in.deadline = atomic_load_explicit(&slot->deadline, memory_order_relaxed);
+	else
+		in.deadline = clock_now() + BACKGROUND_NSEC;
+
+	crash_working_on(slot_index(sc->slots, slot) + 1);
+	atomic_store_explicit(&slot->work_began, clock_now(), memory_order_relaxed);
+	engine_scan(q->w->engine, &in, &q->finding);
+	atomic_store_explicit(&slot->work_began, 0, memory_order_relaxed);
+	crash_working_on(0);
+	stats_add(&sc->cfg.shared->stats, q->w->shard, COUNT_SCANS, 1);
+	stats_add(&sc->cfg.shared->stats, q->w->shard, COUNT_SCANNED_BYTES,
+	          q->finding.size_bytes);
+}
+
+/* The line is known: it may be stricter about time than the default was. */
+static void apply_line(struct inquiry *q)
+{
+	struct slot *slot = q->job->slot;
+
+	if (!q->line || slot->kind != SLOT_PERMISSION)
+		return;
+	atomic_store_explicit(&slot->late_deny,
+	                      q->line->action == POLICY_SCAN &&
+	                              q->line->on_error == ON_ERROR_DENY,
+	                      memory_order_relaxed);
+	if (q->line->timeout)
+		atomic_store_explicit(&slot->deadline, slot->read_at + q->line->timeout,
+		                      memory_order_relaxed);
+}
+
+static void count(struct inquiry *q, bool deny)
+{
+	struct stats *stats = &q->w->sc->cfg.shared->stats;
+
+	stats_add(stats, q->w->shard, deny ? COUNT_DENIED : COUNT_ALLOWED, 1);
+	if (q->finding.verdict == VERDICT_ERROR)
+		stats_add(stats, q->w->shard, COUNT_ERRORS, 1);
+}
+
+/* The deadline was faster than we: record what really happened. */
+static void correct_late(struct inquiry *q, struct decision *d)
+{
+	struct slot *slot = q->job->slot;
+	bool denied = slot_answered_deny(slot);
+
+	if (d->deny != denied) {
+		d->deny = denied;
+		d->action = denied ? RECORD_DENY :
+		            d->action == RECORD_ALLOW ? RECORD_ALLOW : RECORD_LOG;
+	}
+	d->flags |= RECORD_LATE | RECORD_LOGGED;
+	if (q->finding.verdict == VERDICT_CLEAN)
+		q->finding.reason = REASON_TIMEOUT;
+}
+
+static void send_answer(struct inquiry *q, struct decision *d)
+{
+	struct slot *slot = q->job->slot;
+	nsec_t deadline = atomic_load_explicit(&slot->deadline, memory_order_relaxed);
+
+	/* Also -EALREADY: judged again after a crash that came between answer and record. */
+	if (slot_answer(slot, FD_GROUP, d->deny) == -EALREADY && clock_now() > deadline)
+		correct_late(q, d);
+	count(q, d->deny);
+}
+
+static void answer(struct inquiry *q)
+{
+	struct scanner *sc = q->w->sc;
+	struct slot *slot = q->job->slot;
+	enum mode mode = (enum mode)atomic_load_explicit(&sc->cfg.shared->mode,
+	                                                 memory_order_relaxed);
+	struct decision d;
+	nsec_t spent;
+
+	/* Names first: a denial is logged, and only a blocked opener keeps its facts stable. */
+	d = decide(q->line, &q->finding, mode, NULL);
+	if (d.flags & RECORD_LOGGED || d.deny) {
+		inquiry_learn_path(q);
+		learn_opener(q);
+		d = decide(q->line, &q->finding, mode, q->query.path);
+	}
+	if (slot->kind == SLOT_PERMISSION)
+		send_answer(q, &d);
+	spent = clock_now() - slot->read_at;
+	inquiry_report(q, &d, spent);
+	slot_release(sc->slots, slot);
+}
+
+void worker_judge(struct worker *w, struct job *job)
+{
+	struct inquiry q = {.w = w, .job = job};
+
+	if (job->slot->kind == SLOT_REQUEST) {
+		scan(&q);
+		request_reply(w->sc, job->slot, &q.finding, clock_now() - job->slot->read_at);
+		slot_release(w->sc->slots, job->slot);
+		return;
+	}
+	find_line(&q);
+	apply_line(&q);
+	if (q.line && q.line->action == POLICY_SCAN)
+		scan(&q);
+	else
+		q.finding = (struct finding){.verdict = VERDICT_UNKNOWN,
+		                             .reason = REASON_POLICY};
+	answer(&q);
+}
