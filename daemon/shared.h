@@ -62,17 +62,23 @@ enum counter {
 	COUNT_OWN,        /* events of our own processes */
 	COUNT_WRITE_CLOSE,
 	COUNT_REFUSED_BY_KERNEL, /* the event's descriptor could not be made */
+	COUNT_SKIPPED,    /* closes after writing that were not scanned: too many at once */
 	N_COUNTERS,
 };
 _Static_assert(N_COUNTERS <= STATS_COUNTERS, "counters fit");
 
-enum facts_state { FACTS_NONE, FACTS_WANTED, FACTS_READY, FACTS_GONE };
+/* NONE -> WANTED -> WRITING -> READY or GONE, counted: the state word is turn << FACTS_SHIFT | state.
+ * A worker that gives up takes its question back (WANTED -> NONE), so an answer to an earlier opener
+ * can never be taken for one about a later opener of the same slot. */
+enum facts_state { FACTS_NONE, FACTS_WANTED, FACTS_WRITING, FACTS_READY, FACTS_GONE };
+#define FACTS_SHIFT 3
+#define FACTS_STATE ((1U << FACTS_SHIFT) - 1)
 
 /* Who opened: asked by a worker, answered by the broker thread of the supervisor while the opener is
  * blocked, so that its pid means the same process all along. */
 struct facts {
-	_Atomic uint32_t state;  /* worker: NONE, WANTED; broker: READY, GONE */
-	int32_t pid;             /* worker */
+	_Atomic uint32_t state;  /* worker: NONE, WANTED; broker: WRITING, READY, GONE */
+	int32_t pid;             /* worker, before WANTED */
 	struct waitpoint answered;
 	uint32_t uid, gid;       /* the rest: broker */
 	uint32_t container;
@@ -149,7 +155,8 @@ static inline struct ring *shared_routine(struct shared *sh)
 
 /* What a generation of scanners works by; sent with the rules. */
 struct settings {
-	uint64_t max_file_size_bytes;
+	uint64_t max_file_size_bytes; /* unless the policy line says otherwise */
+	uint64_t largest_bytes;       /* that any policy line allows: what engines make room for */
 	nsec_t timeout;
 	uint32_t n_workers;
 	uint32_t n_readers;

@@ -26,6 +26,8 @@
 #define HUNG_AFTER_NSEC (1 * NSEC_PER_SEC)
 /* A file that is being looked at for this long past its deadline: libyara's time-out is not hard. */
 #define STUCK_AFTER_NSEC (5 * NSEC_PER_SEC)
+/* The same where no opener waits: the engine gives itself a minute. */
+#define STUCK_BACKGROUND_NSEC (90 * NSEC_PER_SEC)
 /* After a reload the old scanner may finish its files; then it is killed and the new one gets them. */
 #define DRAIN_PATIENCE_NSEC (10 * NSEC_PER_SEC)
 /* Dying this soon after the start, this often in a row, is a crash loop: slow down. */
@@ -242,6 +244,10 @@ static bool hangs(struct keeper *k, const struct child *c, unsigned place, nsec_
 			continue;
 		began = atomic_load(&slot->work_began);
 		deadline = atomic_load(&slot->deadline);
+		if (began && began + STUCK_BACKGROUND_NSEC < now) {
+			atomic_store(&k->shared->place[place].crash_slot, i + 1);
+			return true;
+		}
 		if (deadline == SLOT_NO_DEADLINE)
 			continue;
 		if (began && deadline + STUCK_AFTER_NSEC < now &&

@@ -25,25 +25,44 @@ static void ask(struct shared *sh, uint32_t index)
 	(void)!write(FD_FACTS_KICK, &one, sizeof(one)); /* EAGAIN: it is awake */
 }
 
+/* Ask anew. A broker that was stopped while it wrote leaves WRITING behind, and is waited for. */
+static uint32_t begin(struct facts *f, int pid)
+{
+	uint32_t turn = (atomic_load_explicit(&f->state, memory_order_acquire) | FACTS_STATE) + 1;
+
+	f->pid = pid;
+	/* Release: the broker that sees WANTED sees the pid. */
+	atomic_store_explicit(&f->state, turn | FACTS_WANTED, memory_order_release);
+	return turn | FACTS_WANTED;
+}
+
+/* Give up. Return: false if the answer is just being written: microseconds from here. */
+static bool take_back(struct facts *f, uint32_t wanted)
+{
+	return atomic_compare_exchange_strong_explicit(&f->state, &wanted,
+	                                               wanted & ~FACTS_STATE,
+	                                               memory_order_relaxed,
+	                                               memory_order_relaxed);
+}
+
 const struct facts *facts_of_opener(struct scanner *sc, const struct slot *slot, nsec_t deadline)
 {
 	struct shared *sh = sc->cfg.shared;
 	uint32_t index = slot_index(sc->slots, slot);
 	struct facts *f = &sh->facts[index];
-	uint32_t state;
+	uint32_t wanted = begin(f, slot->pid);
 
-	f->pid = slot->pid;
-	atomic_store_explicit(&f->state, FACTS_WANTED, memory_order_relaxed);
 	ask(sh, index);
 	for (;;) {
 		uint32_t key = waitpoint_prepare(&f->answered);
+		uint32_t state = atomic_load_explicit(&f->state, memory_order_acquire);
 
-		state = atomic_load_explicit(&f->state, memory_order_acquire);
-		if (state != FACTS_WANTED) {
+		if ((state & FACTS_STATE) > FACTS_WRITING) {
 			waitpoint_cancel(&f->answered);
-			return state == FACTS_READY ? f : NULL;
+			return (state & FACTS_STATE) == FACTS_READY ? f : NULL;
 		}
-		if (waitpoint_wait(&f->answered, key, deadline) == -ETIMEDOUT)
+		if (waitpoint_wait(&f->answered, key, deadline) == -ETIMEDOUT &&
+		    take_back(f, wanted))
 			return NULL;
 	}
 }

@@ -118,7 +118,7 @@ static void scan(struct inquiry *q)
 		inquiry_learn_path(q);
 	in.path = q->query.path;
 	if (line && line->max_size_bytes)
-		in.max_size_bytes = MIN(in.max_size_bytes, line->max_size_bytes);
+		in.max_size_bytes = line->max_size_bytes;
 	if (slot->kind == SLOT_PERMISSION)
 		in.deadline = atomic_load_explicit(&slot->deadline, memory_order_relaxed);
 	else
@@ -204,6 +204,8 @@ static void answer(struct inquiry *q)
 	}
 	if (slot->kind == SLOT_PERMISSION)
 		send_answer(q, &d);
+	else
+		atomic_fetch_sub_explicit(&sc->n_notices, 1, memory_order_relaxed);
 	spent = clock_now() - slot->read_at;
 	inquiry_report(q, &d, spent);
 	slot_release(sc->slots, slot);

@@ -78,6 +78,25 @@ static void judge_or_queue(struct reader *rd, struct job *job)
 	atomic_fetch_sub_explicit(&sc->n_inline, 1, memory_order_relaxed);
 }
 
+/* A file was written and closed: scanned in the background if a policy line asks for it. */
+static void handle_notice(struct reader *rd, struct slot *slot)
+{
+	struct scanner *sc = rd->worker.sc;
+	struct stats *stats = &sc->cfg.shared->stats;
+
+	stats_add(stats, rd->worker.shard, COUNT_WRITE_CLOSE, 1);
+	if (!sc->wants_write_close) {
+		slot_release(sc->slots, slot);
+		return;
+	}
+	if (atomic_load_explicit(&sc->n_notices, memory_order_relaxed) < NOTICES_MAX) {
+		scanner_queue(sc, scanner_job(sc, slot));
+		return;
+	}
+	stats_add(stats, rd->worker.shard, COUNT_SKIPPED, 1);
+	slot_release(sc->slots, slot);
+}
+
 static void handle(struct reader *rd, struct slot *slot)
 {
 	struct scanner *sc = rd->worker.sc;
@@ -107,14 +126,10 @@ static void handle(struct reader *rd, struct slot *slot)
 		slot_release(sc->slots, slot);
 		return;
 	}
-	if (!permission) {
-		stats_add(stats, shard, COUNT_WRITE_CLOSE, 1);
-		if (!sc->wants_write_close) {
-			slot_release(sc->slots, slot);
-			return;
-		}
-	}
-	judge_or_queue(rd, scanner_job(sc, slot));
+	if (permission)
+		judge_or_queue(rd, scanner_job(sc, slot));
+	else
+		handle_notice(rd, slot);
 }
 
 /* Return: false when the kernel's queue was empty. */

@@ -69,7 +69,7 @@ static void init_worker(struct scanner *sc, struct worker *w, unsigned shard)
 {
 	w->sc = sc;
 	w->shard = shard;
-	if (engine_new(sc->cfg.rules, sc->cfg.settings.max_file_size_bytes, &w->engine) < 0)
+	if (engine_new(sc->cfg.rules, sc->cfg.settings.largest_bytes, &w->engine) < 0)
 		_exit(EXIT_MEMORY);
 }
 
@@ -254,8 +254,10 @@ void scanner_queue(struct scanner *sc, struct job *job)
 {
 	unsigned lane;
 
-	if (job->slot->kind == SLOT_REQUEST)
-		lane = LANE_REQUEST;
+	if (job->slot->kind == SLOT_NOTICE)
+		atomic_fetch_add_explicit(&sc->n_notices, 1, memory_order_relaxed);
+	if (job->slot->kind != SLOT_PERMISSION)
+		lane = LANE_BACKGROUND;
 	else
 		lane = job->st.st_size >= LARGE_BYTES ? LANE_LARGE : LANE_SMALL;
 	lane_push(&sc->lanes[lane], &job->node);

@@ -24,7 +24,12 @@
 /* Up to this size the reader that took the event judges it (docs/adr/0010): 84 % of files. */
 #define INLINE_BYTES (64 * 1024)
 
-enum { LANE_SMALL, LANE_LARGE, LANE_REQUEST, N_LANES };
+enum { LANE_SMALL, LANE_LARGE, LANE_BACKGROUND, N_LANES }; /* in this order of urgency */
+
+/* Closes after writing that wait for a scan at once; nobody waits for them, so a flood of them must
+ * not take the slots that openers need. More are counted and not scanned. */
+#define NOTICES_MAX (N_SLOTS / 4)
+
 
 /* What the keeper gives a scanner; read-only afterwards. */
 struct scanner_config {
@@ -59,6 +64,7 @@ struct scanner {
 	struct lane lanes[N_LANES];
 	struct waitpoint work;       /* workers sleep here */
 	_Atomic unsigned n_large;    /* workers on large files or requests */
+	_Atomic unsigned n_notices;  /* queued or being judged; NOTICES_MAX, give or take a reader */
 	_Atomic unsigned n_inline;   /* readers that are judging, not reading */
 	_Atomic bool stop_reading;   /* main thread sets: readers leave */
 	_Atomic bool finish;         /* main thread sets: readers leave once the queue is empty */

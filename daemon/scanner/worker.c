@@ -7,7 +7,7 @@
  */
 #include "daemon/scanner/scanner.h"
 
-/* Next job, or NULL. Large files and requests never occupy every worker. */
+/* Next job, or NULL. What is large or in no hurry never occupies every worker. */
 static struct job *take_job(struct scanner *sc, bool *ret_large)
 {
 	struct cds_wfcq_node *node = lane_take(&sc->lanes[LANE_SMALL]);
@@ -17,7 +17,7 @@ static struct job *take_job(struct scanner *sc, bool *ret_large)
 		if (atomic_fetch_add(&sc->n_large, 1) < sc->n_large_max) {
 			node = lane_take(&sc->lanes[LANE_LARGE]);
 			if (!node)
-				node = lane_take(&sc->lanes[LANE_REQUEST]);
+				node = lane_take(&sc->lanes[LANE_BACKGROUND]);
 		}
 		*ret_large = node != NULL;
 		if (!node)

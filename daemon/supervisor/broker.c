@@ -153,13 +153,38 @@ bool broker_look_up(pid_t pid, struct facts *f)
 	return true;
 }
 
+/* Only the answer's own fields: the rest of *to belongs to the worker. */
+static void copy_facts(struct facts *to, const struct facts *from)
+{
+	to->uid = from->uid;
+	to->gid = from->gid;
+	to->container = from->container;
+	memcpy(to->exe, from->exe, sizeof(to->exe));
+	memcpy(to->cgroup, from->cgroup, sizeof(to->cgroup));
+	memcpy(to->unit, from->unit, sizeof(to->unit));
+	memcpy(to->slice, from->slice, sizeof(to->slice));
+}
+
 static void answer(struct shared *sh, uint32_t index)
 {
 	struct facts *f = &sh->facts[index];
-	bool found = broker_look_up(f->pid, f);
+	struct facts found = {0};
+	uint32_t state = atomic_load_explicit(&f->state, memory_order_acquire);
+	uint32_t turn = state & ~FACTS_STATE;
+	bool alive;
 
+	if ((state & FACTS_STATE) != FACTS_WANTED)
+		return; /* taken back */
+	alive = broker_look_up(f->pid, &found);
+	/* Acquire: taken back meanwhile, or asked anew about somebody else? Then not ours. */
+	if (!atomic_compare_exchange_strong_explicit(&f->state, &state, turn | FACTS_WRITING,
+	                                             memory_order_acquire,
+	                                             memory_order_relaxed))
+		return;
+	copy_facts(f, &found);
 	/* Release: the facts come before their state. */
-	atomic_store_explicit(&f->state, found ? FACTS_READY : FACTS_GONE, memory_order_release);
+	atomic_store_explicit(&f->state, turn | (alive ? FACTS_READY : FACTS_GONE),
+	                      memory_order_release);
 	waitpoint_wake(&f->answered, INT32_MAX);
 }
 

@@ -103,12 +103,23 @@ static unsigned cpus(void)
 	return n < 1 ? 1 : (unsigned)n;
 }
 
-static struct settings settings_of(const struct conf *c)
+static uint64_t largest(const struct conf *c, const struct policy *p)
+{
+	uint64_t bytes = c->max_file_size_bytes;
+
+	for (size_t i = 0; i < policy_n_lines(p); i++)
+		bytes = MAX(bytes, policy_line(p, i)->max_size_bytes);
+	return bytes;
+}
+
+/* At least two workers by default: one may be busy with a large file. */
+static struct settings settings_of(const struct conf *c, const struct policy *p)
 {
 	return (struct settings){
 		.max_file_size_bytes = c->max_file_size_bytes,
+		.largest_bytes = largest(c, p),
 		.timeout = c->timeout,
-		.n_workers = MIN(c->n_workers ? c->n_workers : cpus(), (unsigned)WORKERS_MAX),
+		.n_workers = MIN(c->n_workers ? c->n_workers : MAX(cpus(), 2U), (unsigned)WORKERS_MAX),
 		.n_readers = MIN(MAX(cpus(), 2U), (unsigned)READERS_MAX),
 	};
 }
@@ -117,7 +128,7 @@ static void on_compiled(void *userdata, int image_fd, const struct ruleset_count
                         const char *error)
 {
 	struct loader *l = userdata;
-	struct settings s = settings_of(&l->conf);
+	struct settings s = settings_of(&l->conf, l->policy);
 	_cleanup_(freep) char *text = NULL;
 	size_t len;
 	int policy_fd, r;
