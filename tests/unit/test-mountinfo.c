@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Mount table: what the kernel prints, and what kinds there are */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "custos/cleanup.h"
+#include "custos/mountinfo.h"
+#include "unit.h"
+
+static int file_of(const char *text)
+{
+	int fd = memfd_create("mountinfo", MFD_CLOEXEC);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, text, strlen(text)), strlen(text));
+	return fd;
+}
+
+static unsigned n_open(void)
+{
+	unsigned n = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+START_TEST(mountinfo_read_fields_escapes_and_order)
+{
+	_cleanup_(mount_list_deinit) struct mount_list l = {0};
+	int fd = file_of("21 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw,errors=remount-ro\n"
+	                 "22 21 0:5 / /a\\040b\\011c\\134d rw - tmpfs none rw\n"
+	                 "23 21 8:1 /sub /srv rw,nosuid master:1 propagate_from:2 - ext4 /dev/sda1 rw\n"
+	                 "24 21 8:2 / /srv ro - xfs /dev/sda2 ro\n");
+	unsigned n = n_open();
+
+	ck_assert_int_eq(mountinfo_read(fd, &l), 0);
+	ck_assert_uint_eq(l.n, 4);
+	ck_assert_int_eq(l.items[0].id, 21);
+	ck_assert_uint_eq(l.items[0].dev, makedev(8, 1));
+	ck_assert_str_eq(l.items[0].mount_point, "/");
+	ck_assert_str_eq(l.items[0].fs_type, "ext4");
+	ck_assert_str_eq(l.items[1].mount_point, "/a b\tc\\d");
+	ck_assert_uint_eq(l.items[2].dev, l.items[0].dev);
+	ck_assert_str_eq(l.items[3].mount_point, "/srv"); /* covers the one before */
+	ck_assert_str_eq(l.items[3].fs_type, "xfs");
+	ck_assert(l.items[3].read_only && !l.items[0].read_only);
+	ck_assert_uint_eq(n_open(), n);
+}
+END_TEST
+
+START_TEST(mountinfo_read_twice_starts_over)
+{
+	struct mount_list a = {0}, b = {0};
+	int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+
+	ck_assert_int_eq(mountinfo_read(fd, &a), 0);
+	ck_assert_int_eq(mountinfo_read(fd, &b), 0);
+	ck_assert_uint_gt(a.n, 0);
+	ck_assert_uint_eq(a.n, b.n);
+	mount_list_deinit(&a);
+	mount_list_deinit(&b);
+	ck_assert_uint_eq(a.n, 0);
+	mount_list_deinit(&a); /* twice is fine */
+}
+END_TEST
+
+START_TEST(mountinfo_read_empty_is_no_mount)
+{
+	struct mount_list l = {0};
+
+	ck_assert_int_eq(mountinfo_read(file_of(""), &l), 0);
+	ck_assert_uint_eq(l.n, 0);
+	mount_list_deinit(&l);
+}
+END_TEST
+
+START_TEST(mountinfo_read_bad_descriptor_fails_and_keeps_none)
+{
+	struct mount_list l = {0};
+	int fds[2];
+	unsigned n;
+
+	ck_assert_int_eq(mountinfo_read(-1, &l), -EBADF);
+	ck_assert_int_eq(pipe(fds), 0);
+	n = n_open();
+	ck_assert_int_eq(mountinfo_read(fds[0], &l), -ESPIPE);
+	ck_assert_uint_eq(n_open(), n);
+}
+END_TEST
+
+START_TEST(mount_class_of_each_kind)
+{
+	ck_assert_int_eq(mount_class_of("ext4"), MOUNT_LOCAL);
+	ck_assert_int_eq(mount_class_of("tmpfs"), MOUNT_LOCAL);
+	ck_assert_int_eq(mount_class_of("btrfs"), MOUNT_LOCAL);
+	ck_assert_int_eq(mount_class_of("a-type-of-tomorrow"), MOUNT_LOCAL);
+	ck_assert_int_eq(mount_class_of("proc"), MOUNT_KERNEL);
+	ck_assert_int_eq(mount_class_of("cgroup2"), MOUNT_KERNEL);
+	ck_assert_int_eq(mount_class_of("nfs4"), MOUNT_REMOTE);
+	ck_assert_int_eq(mount_class_of("fuse"), MOUNT_REMOTE);
+	ck_assert_int_eq(mount_class_of("fuse.sshfs"), MOUNT_REMOTE);
+	ck_assert_int_eq(mount_class_of("fused"), MOUNT_LOCAL); /* a name, not a prefix */
+	ck_assert_int_eq(mount_class_of("overlay"), MOUNT_OVERLAY);
+}
+END_TEST
+
+/* Walking into one that nobody serves blocks for ever: it must be left alone. */
+START_TEST(mount_class_of_autofs_is_never_walked)
+{
+	ck_assert_int_ne(mount_class_of("autofs"), MOUNT_LOCAL);
+	ck_assert_int_ne(mount_class_of("autofs"), MOUNT_OVERLAY);
+}
+END_TEST
+
+UNIT_MAIN("mountinfo", mountinfo_read_fields_escapes_and_order,
+          mountinfo_read_twice_starts_over, mountinfo_read_empty_is_no_mount,
+          mountinfo_read_bad_descriptor_fails_and_keeps_none, mount_class_of_each_kind,
+          mount_class_of_autofs_is_never_walked)
