@@ -45,6 +45,8 @@ _Static_assert(FD_EPOLL + N_PLACES * READERS_MAX <= FD_LOW, "fixed descriptors f
 #define NOFILE_NEEDED (FD_LOW + N_SLOTS + 64)
 
 #define OWN_PIDS_MAX 16
+/* A scan that no opener waits for may take this long; bounded all the same. */
+#define UNTIMED_SCAN_NSEC (60 * NSEC_PER_SEC)
 #define MOUNT_ROWS_MAX 1024
 #define CULPRITS_MAX 64
 #define DETECTION_CELLS 1024 /* denials and matches: reserved for them */

@@ -26,8 +26,6 @@
 #define HUNG_AFTER_NSEC (1 * NSEC_PER_SEC)
 /* A file that is being looked at for this long past its deadline: libyara's time-out is not hard. */
 #define STUCK_AFTER_NSEC (5 * NSEC_PER_SEC)
-/* The same where no opener waits: the engine gives itself a minute. */
-#define STUCK_BACKGROUND_NSEC (90 * NSEC_PER_SEC)
 /* After a reload the old scanner may finish its files; then it is killed and the new one gets them. */
 #define DRAIN_PATIENCE_NSEC (10 * NSEC_PER_SEC)
 /* Dying this soon after the start, this often in a row, is a crash loop: slow down. */
@@ -98,6 +96,7 @@ int children_start(struct keeper *k)
 	cfg = (struct scanner_config){
 		.shared = k->shared,
 		.place = (unsigned)place,
+		.keeper = getpid(),
 		.number = k->last_number,
 		.generation = k->current.number,
 		.settings = k->current.settings,
@@ -211,13 +210,14 @@ static void buried(struct keeper *k, unsigned place, int status)
 		waitpoint_reset(&shared_slots(k->shared)->freed);
 	slots_recover(shared_slots(k->shared), &args, &found);
 	msg.n_orphaned = found.n_orphaned;
+	/* Also after an orderly end: a request may have arrived at the last moment. */
+	for (unsigned i = 0; found.n_orphaned && i < N_PLACES; i++)
+		if (k->child[i].pid)
+			children_command(k, i, COMMAND_ADOPT);
 	if (status == 0 && c.draining)
 		return; /* as ordered */
 	slow_down(k, &c, clock_now());
 	keeper_tell(&msg);
-	for (unsigned i = 0; found.n_orphaned && i < N_PLACES; i++)
-		if (k->child[i].pid)
-			children_command(k, i, COMMAND_ADOPT);
 }
 
 void children_reap(struct keeper *k)
@@ -231,6 +231,18 @@ void children_reap(struct keeper *k)
 				buried(k, i, status);
 }
 
+/* Is a worker on this slot that does not come back? */
+static bool is_stuck(const struct slot *slot, nsec_t deadline, nsec_t now)
+{
+	nsec_t began = atomic_load(&slot->work_began);
+
+	if (began == 0 || began + STUCK_AFTER_NSEC >= now)
+		return false;
+	if (deadline == SLOT_NO_DEADLINE)
+		return began + UNTIMED_SCAN_NSEC + STUCK_AFTER_NSEC < now;
+	return deadline + STUCK_AFTER_NSEC < now;
+}
+
 /* A worker that does not come back, or a deadline that nobody kept. */
 static bool hangs(struct keeper *k, const struct child *c, unsigned place, nsec_t now)
 {
@@ -238,24 +250,17 @@ static bool hangs(struct keeper *k, const struct child *c, unsigned place, nsec_
 
 	for (uint32_t i = 0; i < N_SLOTS; i++) {
 		const struct slot *slot = &s->slot[i];
-		nsec_t began, deadline;
+		nsec_t deadline;
 
 		if (slot_owner(slot) != c->number || slot_state(slot) != SLOT_HELD)
 			continue;
-		began = atomic_load(&slot->work_began);
 		deadline = atomic_load(&slot->deadline);
-		if (began && began + STUCK_BACKGROUND_NSEC < now) {
+		if (is_stuck(slot, deadline, now)) {
 			atomic_store(&k->shared->place[place].crash_slot, i + 1);
 			return true;
 		}
-		if (deadline == SLOT_NO_DEADLINE)
-			continue;
-		if (began && deadline + STUCK_AFTER_NSEC < now &&
-		    began + STUCK_AFTER_NSEC < now) {
-			atomic_store(&k->shared->place[place].crash_slot, i + 1);
-			return true;
-		}
-		if (!slot_answered(slot) && deadline + HUNG_AFTER_NSEC < now)
+		if (deadline != SLOT_NO_DEADLINE && !slot_answered(slot) &&
+		    deadline + HUNG_AFTER_NSEC < now)
 			return true;
 	}
 	return false;

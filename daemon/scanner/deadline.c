@@ -6,12 +6,10 @@
  * goes on, and closes.
  *
  * It sleeps until the earliest deadline it has seen, but never longer than the shortest timeout of
- * any policy line: an event read after the look cannot be due before that. So there is no tick.
+ * any policy line: an event read after the look cannot be due before that. So there is no tick. What
+ * is adopted from a dead instance can be due at any time, so adopting wakes it.
  */
 #include "daemon/scanner/scanner.h"
-
-#include <errno.h>
-#include <time.h>
 
 #include "custos/clock.h"
 
@@ -19,6 +17,9 @@
 static nsec_t sweep(struct scanner *sc, nsec_t now)
 {
 	nsec_t next = now + sc->min_timeout;
+	/* In monitor mode nothing is denied, not for being late either. */
+	bool may_deny = atomic_load_explicit(&sc->cfg.shared->mode, memory_order_relaxed) !=
+	                MODE_MONITOR;
 
 	for (uint32_t i = 0; i < sc->slots->n; i++) {
 		struct slot *slot = &sc->slots->slot[i];
@@ -31,7 +32,7 @@ static nsec_t sweep(struct scanner *sc, nsec_t now)
 			next = MIN(next, deadline);
 			continue;
 		}
-		if (slot_answer_late(slot, FD_GROUP, now) == 0)
+		if (slot_answer_late(slot, FD_GROUP, now, may_deny) == 0)
 			stats_add(&sc->cfg.shared->stats, 0, COUNT_TIMEOUTS, 1);
 	}
 	return next;
@@ -43,13 +44,10 @@ void *deadline_main(void *arg)
 
 	scanner_await_start(sc);
 	for (;;) {
-		nsec_t next = sweep(sc, clock_now());
-		struct timespec ts = {
-			.tv_sec = (time_t)(next / NSEC_PER_SEC),
-			.tv_nsec = (long)(next % NSEC_PER_SEC),
-		};
+		/* Before the look: what is adopted during it wakes us again. */
+		uint32_t key = waitpoint_prepare(&sc->adopted);
 
-		(void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
+		(void)waitpoint_wait(&sc->adopted, key, sweep(sc, clock_now()));
 	}
 	return NULL;
 }

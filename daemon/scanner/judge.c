@@ -16,8 +16,6 @@
 
 /* The opener is blocked while the broker looks it up; microseconds normally. */
 #define FACTS_WAIT_NSEC (100 * NSEC_PER_MSEC)
-/* Nobody waits for these; still bounded. */
-#define BACKGROUND_NSEC (60 * NSEC_PER_SEC)
 
 void inquiry_learn_path(struct inquiry *q)
 {
@@ -122,7 +120,7 @@ static void scan(struct inquiry *q)
 	if (slot->kind == SLOT_PERMISSION)
 		in.deadline = atomic_load_explicit(&slot->deadline, memory_order_relaxed);
 	else
-		in.deadline = clock_now() + BACKGROUND_NSEC;
+		in.deadline = clock_now() + UNTIMED_SCAN_NSEC;
 
 	crash_working_on(slot_index(sc->slots, slot) + 1);
 	atomic_store_explicit(&slot->work_began, clock_now(), memory_order_relaxed);
@@ -145,8 +143,11 @@ static void apply_line(struct inquiry *q)
 	                      q->line->action == POLICY_SCAN &&
 	                              q->line->on_error == ON_ERROR_DENY,
 	                      memory_order_relaxed);
+	/* Not before now: an event that has waited longer than its line allows is late by our queue,
+	 * and the keeper would take us for hung. */
 	if (q->line->timeout)
-		atomic_store_explicit(&slot->deadline, slot->read_at + q->line->timeout,
+		atomic_store_explicit(&slot->deadline,
+		                      MAX(slot->read_at + q->line->timeout, clock_now()),
 		                      memory_order_relaxed);
 }
 

@@ -114,12 +114,29 @@ static void start_readers(struct scanner *sc)
 	}
 }
 
+/* An instance that died right after read(2) had not come to setting a deadline. */
+static void give_deadline(const struct scanner *sc, struct slot *slot)
+{
+	if (slot->kind != SLOT_PERMISSION ||
+	    atomic_load_explicit(&slot->deadline, memory_order_relaxed) != SLOT_NO_DEADLINE)
+		return;
+	atomic_store_explicit(&slot->late_deny, sc->late_deny, memory_order_relaxed);
+	atomic_store_explicit(&slot->deadline, slot->read_at + sc->cfg.settings.timeout,
+	                      memory_order_relaxed);
+}
+
 /* Judge again what a dead instance left behind (I7). */
 static void adopt_orphans(struct scanner *sc)
 {
-	for (uint32_t i = 0; i < sc->slots->n; i++)
-		if (slot_adopt(&sc->slots->slot[i], sc->cfg.number))
-			scanner_queue(sc, scanner_job(sc, &sc->slots->slot[i]));
+	for (uint32_t i = 0; i < sc->slots->n; i++) {
+		struct slot *slot = &sc->slots->slot[i];
+
+		if (!slot_adopt(slot, sc->cfg.number))
+			continue;
+		give_deadline(sc, slot);
+		scanner_queue(sc, scanner_job(sc, slot));
+	}
+	waitpoint_wake(&sc->adopted, 1);
 }
 
 /* Wait for readers to leave, then until nothing is in flight here. */
@@ -211,7 +228,7 @@ void scanner_run(const struct scanner_config *cfg)
 	(void)sigprocmask(SIG_SETMASK, &all, NULL); /* threads inherit: only main takes SIGUSR1 */
 	(void)prctl(PR_SET_NAME, "custos-scanner");
 	prepare(&sc, cfg);
-	watch_parent(&sc, getppid());
+	watch_parent(&sc, cfg->keeper);
 	crash_watch(&sc);
 	crash_watch_thread();
 

@@ -35,6 +35,7 @@ enum { LANE_SMALL, LANE_LARGE, LANE_BACKGROUND, N_LANES }; /* in this order of u
 struct scanner_config {
 	struct shared *shared;
 	unsigned place;             /* 0 or 1: which fixed descriptors are ours */
+	pid_t keeper;               /* our parent; should it be another, the keeper is dead */
 	uint32_t number;            /* instance number, owner of our slots */
 	uint32_t generation;
 	struct settings settings;
@@ -73,6 +74,7 @@ struct scanner {
 	_Atomic unsigned n_started;  /* of those, the ones that run */
 	_Atomic bool threads_ready;  /* main thread sets once sealed */
 	struct waitpoint control;    /* main waits for n_started, threads for threads_ready */
+	struct waitpoint adopted;    /* the deadline thread sleeps here */
 };
 
 struct worker {

@@ -101,12 +101,13 @@ int slot_answer(struct slot *slot, int group, bool deny);
 
 /**
  * slot_answer_late() - answer an event whose deadline has passed with its late_deny
+ * @may_deny: false: the answer is yes whatever late_deny says
  *
  * Safe on a slot that its owner answers, releases or takes again at the same moment: then nothing
  * is written. Context: any thread. Return: 0 if this call answered, -EAGAIN if it is not due (or not
  * waiting), -EALREADY if another thread answered, -ENOENT if the opener is gone.
  */
-int slot_answer_late(struct slot *slot, int group, nsec_t now);
+int slot_answer_late(struct slot *slot, int group, nsec_t now, bool may_deny);
 
 /* Has this use of the slot been answered (or claimed)? */
 static inline bool slot_answered(const struct slot *slot)

@@ -141,7 +141,7 @@ int slot_answer(struct slot *slot, int group, bool deny)
 	return -EALREADY;
 }
 
-int slot_answer_late(struct slot *slot, int group, nsec_t now)
+int slot_answer_late(struct slot *slot, int group, nsec_t now, bool may_deny)
 {
 	uint32_t seen = atomic_load_explicit(&slot->answer, memory_order_acquire);
 
@@ -153,7 +153,8 @@ int slot_answer_late(struct slot *slot, int group, nsec_t now)
 	    atomic_load_explicit(&slot->deadline, memory_order_relaxed) > now)
 		return -EAGAIN;
 	return claim_and_write(slot, group, &seen,
-	                       atomic_load_explicit(&slot->late_deny, memory_order_relaxed));
+	                       may_deny && atomic_load_explicit(&slot->late_deny,
+	                                                        memory_order_relaxed));
 }
 
 void slot_release(struct slots *s, struct slot *slot)

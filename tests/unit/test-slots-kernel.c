@@ -310,7 +310,7 @@ START_TEST(slots_recover_killed_after_read_is_not_overdue)
 	start_opener(0);
 	run_victim(read_only);
 	expect_found(recover(VICTIM, true), 1, 0);
-	ck_assert_int_eq(slot_answer_late(&ledger->slot[0], group, 1), -EAGAIN);
+	ck_assert_int_eq(slot_answer_late(&ledger->slot[0], group, 1, true), -EAGAIN);
 	ck_assert(opener_waits(0));
 	judge_again(&ledger->slot[0], false, 0);
 	ck_assert_int_eq(opener_got(0), 0);

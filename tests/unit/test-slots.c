@@ -266,13 +266,13 @@ START_TEST(slot_answer_late_only_when_due)
 
 	setup_slots(N);
 	slot = held(SLOT_PERMISSION);
-	ck_assert_int_eq(slot_answer_late(slot, group[0], UINT64_MAX - 1), -EAGAIN);
+	ck_assert_int_eq(slot_answer_late(slot, group[0], UINT64_MAX - 1, true), -EAGAIN);
 	atomic_store(&slot->deadline, 1000);
-	ck_assert_int_eq(slot_answer_late(slot, group[0], 999), -EAGAIN);
+	ck_assert_int_eq(slot_answer_late(slot, group[0], 999, true), -EAGAIN);
 	expect_silence();
-	ck_assert_int_eq(slot_answer_late(slot, group[0], 1000), 0);
+	ck_assert_int_eq(slot_answer_late(slot, group[0], 1000, true), 0);
 	expect_answer(slot->fd, FAN_ALLOW);
-	ck_assert_int_eq(slot_answer_late(slot, group[0], 1001), -EALREADY);
+	ck_assert_int_eq(slot_answer_late(slot, group[0], 1001, true), -EALREADY);
 	ck_assert_int_eq(slot_answer(slot, group[0], true), -EALREADY);
 	expect_silence();
 }
@@ -286,9 +286,23 @@ START_TEST(slot_answer_late_denies_when_told_to)
 	slot = held(SLOT_PERMISSION);
 	atomic_store(&slot->deadline, 0);
 	atomic_store(&slot->late_deny, 1);
-	ck_assert_int_eq(slot_answer_late(slot, group[0], 1), 0);
+	ck_assert_int_eq(slot_answer_late(slot, group[0], 1, true), 0);
 	ck_assert(slot_answered_deny(slot));
 	expect_answer(slot->fd, FAN_DENY);
+}
+END_TEST
+
+START_TEST(slot_answer_late_may_not_deny_allows)
+{
+	struct slot *slot;
+
+	setup_slots(N);
+	slot = held(SLOT_PERMISSION);
+	atomic_store(&slot->deadline, 0);
+	atomic_store(&slot->late_deny, 1);
+	ck_assert_int_eq(slot_answer_late(slot, group[0], 1, false), 0);
+	ck_assert(!slot_answered_deny(slot));
+	expect_answer(slot->fd, FAN_ALLOW);
 }
 END_TEST
 
@@ -299,10 +313,10 @@ START_TEST(slot_answer_late_not_held_is_left_alone)
 
 	setup_slots(1);
 	slot = &ledger->slot[0];
-	ck_assert_int_eq(slot_answer_late(slot, group[0], UINT64_MAX), -EAGAIN);
+	ck_assert_int_eq(slot_answer_late(slot, group[0], UINT64_MAX, true), -EAGAIN);
 	slot = slots_take(ledger, OWNER, &hint);
 	atomic_store(&slot->deadline, 0);
-	ck_assert_int_eq(slot_answer_late(slot, group[0], UINT64_MAX), -EAGAIN);
+	ck_assert_int_eq(slot_answer_late(slot, group[0], UINT64_MAX, true), -EAGAIN);
 	expect_silence();
 }
 END_TEST
@@ -317,7 +331,7 @@ START_TEST(slot_answer_late_nobody_waits_nothing_is_written)
 		struct slot *slot = held(kinds[i]);
 
 		atomic_store(&slot->deadline, 1);
-		ck_assert_int_eq(slot_answer_late(slot, group[0], 2), -EAGAIN);
+		ck_assert_int_eq(slot_answer_late(slot, group[0], 2, true), -EAGAIN);
 		ck_assert(!slot_answered(slot));
 	}
 	expect_silence();
@@ -358,7 +372,7 @@ static void *late_thread(void *arg)
 	struct slot *slot = arg;
 
 	while (atomic_load(&racing)) {
-		int r = slot_answer_late(slot, group[0], 100);
+		int r = slot_answer_late(slot, group[0], 100, true);
 
 		if (r == 0)
 			atomic_fetch_add(&n_late, 1);
@@ -541,7 +555,8 @@ UNIT_MAIN("slots", slots_init_every_slot_is_free_and_never_due,
           slot_answer_write_fails_error_is_told_and_answer_is_spent,
           slot_release_unanswered_permission_aborts,
           slot_release_notice_and_request_need_no_answer, slot_answer_late_only_when_due,
-          slot_answer_late_denies_when_told_to, slot_answer_late_not_held_is_left_alone,
+          slot_answer_late_denies_when_told_to, slot_answer_late_may_not_deny_allows,
+          slot_answer_late_not_held_is_left_alone,
           slot_answer_late_nobody_waits_nothing_is_written,
           slot_clear_next_use_starts_without_the_old_facts,
           slot_answer_late_against_owner_exactly_one_answer,
