@@ -130,12 +130,13 @@ static void add_expiry(struct table *t, json_t *line)
 
 static void print_exclusions(const struct ctl *ctl, json_t *lines)
 {
-	_cleanup_(table_deinit) struct table t = {.n_columns = 4};
+	_cleanup_(table_deinit) struct table t = {.n_columns = 5, .right = 1U << 2};
 	json_t *line;
 	size_t i;
 
 	table_printf(&t, "WHERE");
 	table_printf(&t, "EXPIRES");
+	table_printf(&t, "HITS");
 	table_printf(&t, "REASON");
 	table_printf(&t, "LINE");
 	json_array_foreach (lines, i, line) {
@@ -143,6 +144,7 @@ static void print_exclusions(const struct ctl *ctl, json_t *lines)
 
 		table_printf(&t, "%s:%" PRId64, file, out_int(line, "line"));
 		add_expiry(&t, line);
+		table_printf(&t, "%" PRId64, out_int(line, "hits"));
 		table_add(&t, out_text(line, "reason"));
 		table_add(&t, out_text(line, "text"));
 	}

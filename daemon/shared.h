@@ -49,6 +49,7 @@ _Static_assert(FD_EPOLL + N_PLACES * READERS_MAX <= FD_LOW, "fixed descriptors f
 #define UNTIMED_SCAN_NSEC (60 * NSEC_PER_SEC)
 #define MOUNT_ROWS_MAX 1024
 #define CULPRITS_MAX 64
+#define LINE_HITS_MAX 4096 /* lines beyond are not counted */
 #define DETECTION_CELLS 1024 /* denials and matches: reserved for them */
 #define ROUTINE_CELLS 512
 
@@ -127,6 +128,9 @@ struct shared {
 	struct culprit culprits[CULPRITS_MAX];   /* keeper */
 	_Atomic uint64_t facts_wanted[N_SLOTS / 64]; /* workers set bits, broker clears */
 	struct mount_table mounts;            /* supervisor */
+	/* How often each policy line decided, by generation modulo 2: the one before may still
+	 * have events in flight. Workers add; the supervisor clears before a load. */
+	_Atomic uint64_t line_hits[2][LINE_HITS_MAX];
 	struct stats stats;
 	_Alignas(CACHELINE_BYTES) unsigned char slots_mem[sizeof(struct slots) +
 	                                                  N_SLOTS * sizeof(struct slot)];

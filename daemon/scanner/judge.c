@@ -71,6 +71,7 @@ static void find_line(struct inquiry *q)
 {
 	const struct policy *policy = q->w->sc->cfg.policy;
 	const int64_t now_sec = (int64_t)(q->job->slot->wall_usec / USEC_PER_SEC);
+	const uint32_t parity = q->w->sc->cfg.generation % 2;
 	unsigned missing;
 
 	q->query.event = event_of(q->job->slot);
@@ -85,6 +86,10 @@ static void find_line(struct inquiry *q)
 		if (missing & POLICY_FACT_SUBJECT)
 			learn_opener(q);
 	}
+	if (q->line && q->line->index < LINE_HITS_MAX)
+		atomic_fetch_add_explicit(
+			&q->w->sc->cfg.shared->line_hits[parity][q->line->index], 1,
+			memory_order_relaxed); /* a counter orders nothing */
 }
 
 static void fail(struct finding *f, enum reason reason)

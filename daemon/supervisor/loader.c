@@ -146,6 +146,8 @@ static void on_compiled(void *userdata, int image_fd, const struct ruleset_count
 		fail(l, "policy image", policy_fd);
 		return;
 	}
+	for (unsigned i = 0; i < LINE_HITS_MAX; i++)
+		atomic_store(&l->m->shared->line_hits[l->generation % 2][i], 0);
 	r = pair_load(l->m->pair, (uint32_t)l->generation, &s, image_fd, policy_fd);
 	if (r < 0)
 		fail(l, "handing the rules to the scanner", r);

@@ -102,6 +102,12 @@ void manager_counters(const struct manager *m, struct manager_counters *ret)
 	drain_dropped(m->drain, &ret->dropped_detections, &ret->dropped_routine);
 }
 
+uint64_t manager_line_hits(const struct manager *m, unsigned index)
+{
+	return index < LINE_HITS_MAX ? atomic_load(&m->shared->line_hits[m->generation % 2][index]) :
+	                               0;
+}
+
 size_t manager_coverage_n(const struct manager *m)
 {
 	return coverage_n(m->coverage);

@@ -27,12 +27,14 @@ static const char *action_name(enum policy_action action)
 	return "scan";
 }
 
-static json_t *line_json(const struct policy_line *line, int64_t now_sec)
+static json_t *line_json(const struct manager *m, const struct policy_line *line,
+                         int64_t now_sec)
 {
 	bool expired = line->expires != 0 && line->expires <= now_sec;
-	json_t *o = json_pack("{s:i, s:s, s:i, s:b}", "index", (int)line->index,
+	json_t *o = json_pack("{s:i, s:s, s:i, s:b, s:I}", "index", (int)line->index,
 	                      "action", action_name(line->action), "line",
-	                      (int)line->line, "expired", (int)expired);
+	                      (int)line->line, "expired", (int)expired,
+	                      "hits", (json_int_t)manager_line_hits(m, line->index));
 
 	if (o && varlink_set_bytes(o, "file", line->file, strlen(line->file)) == 0 &&
 	    varlink_set_bytes(o, "text", line->text, strlen(line->text)) == 0 &&
@@ -74,7 +76,7 @@ void method_policy(struct connection *c, json_t *parameters)
 		bytes += strlen(line->text) + strlen(line->file) +
 		         strlen(line->reason) + 128;
 		(void)json_array_append_new(
-			lines, line_json(line, now_sec)); /* checked below */
+			lines, line_json(c->server->m, line, now_sec)); /* checked below */
 	}
 	if (json_array_size(lines) != i - (size_t)from) {
 		json_decref(lines);
