@@ -142,7 +142,8 @@ static void sweep(struct pair *p)
 {
 	const struct policy *policy = p->m->policy;
 	size_t n = policy ? policy_n_lines(policy) : 0;
-	bool deny = n && policy_line(policy, n - 1)->on_error == ON_ERROR_DENY;
+	bool deny = n && p->m->mode == MODE_ENFORCE &&
+	            policy_line(policy, n - 1)->on_error == ON_ERROR_DENY;
 	unsigned swept = 0;
 
 	for (int fd = 0; fd < (int)NOFILE_NEEDED; fd++)
@@ -310,9 +311,16 @@ struct pair *pair_free(struct pair *p)
 int pair_load(struct pair *p, uint32_t generation, const struct settings *s, int rules_fd,
               int policy_fd)
 {
+	int r;
+
 	load_drop(&p->offered);
 	p->offered = (struct load){generation, *s, rules_fd, policy_fd};
-	return p->control < 0 ? 0 : send_load(p, &p->offered); /* else the next keeper gets it */
+	if (p->control < 0)
+		return 0; /* the next keeper gets it */
+	r = send_load(p, &p->offered);
+	if (r < 0) /* the caller has given it up: nor shall the next keeper load it */
+		load_drop(&p->offered);
+	return r;
 }
 
 void pair_stop(struct pair *p)
