@@ -111,13 +111,15 @@ struct culprit {
 	uint32_t generation; /* 0: unused row */
 };
 
-enum command { COMMAND_ADOPT = 1, COMMAND_DRAIN = 2, COMMAND_FINISH = 4 };
+enum command { COMMAND_ADOPT = 1, COMMAND_DRAIN = 2, COMMAND_FINISH = 4, COMMAND_PING = 8 };
 
 struct instance {
 	_Atomic uint32_t commands;   /* keeper sets, scanner clears: enum command */
 	_Atomic uint32_t crash_slot; /* scanner's fault handler: index + 1 of the slot at fault */
 	_Atomic uint32_t number;     /* keeper: the instance in this place; 0: none */
 	_Atomic uint32_t sealed;     /* scanner: seal is on, readers are about to start */
+	_Atomic uint32_t pongs;      /* scanner: pings answered */
+	_Atomic uint32_t pid;        /* scanner: its own, for a supervisor whose keeper died */
 };
 
 struct shared {

@@ -22,10 +22,6 @@
 
 #include "daemon/scanner/scanner.h"
 
-/* An event that is this late although a deadline thread exists: the scanner hangs as a whole. */
-#define HUNG_AFTER_NSEC (1 * NSEC_PER_SEC)
-/* A file that is being looked at for this long past its deadline: libyara's time-out is not hard. */
-#define STUCK_AFTER_NSEC (5 * NSEC_PER_SEC)
 /* After a reload the old scanner may finish its files; then it is killed and the new one gets them. */
 #define DRAIN_PATIENCE_NSEC (10 * NSEC_PER_SEC)
 /* Dying this soon after the start, this often in a row, is a crash loop: slow down. */
@@ -46,9 +42,17 @@ static int free_place(const struct keeper *k)
 struct child *children_active(struct keeper *k)
 {
 	for (unsigned i = 0; i < N_PLACES; i++)
-		if (k->child[i].pid && !k->child[i].draining)
+		if (k->child[i].pid && !k->child[i].draining && !k->child[i].trial)
 			return &k->child[i];
 	return NULL;
+}
+
+int children_trial(const struct keeper *k)
+{
+	for (int i = 0; i < N_PLACES; i++)
+		if (k->child[i].pid && k->child[i].trial)
+			return i;
+	return -1;
 }
 
 bool children_any(const struct keeper *k)
@@ -70,6 +74,8 @@ static void prepare_place(struct keeper *k, unsigned place, uint32_t number)
 	atomic_store(&in->commands, 0);
 	atomic_store(&in->crash_slot, 0);
 	atomic_store(&in->sealed, 0);
+	atomic_store(&in->pongs, 0);
+	atomic_store(&in->pid, 0);
 	atomic_store(&in->number, number);
 	reset_eventfd(FD_STOP + (int)place);
 }
@@ -82,11 +88,11 @@ static pid_t clone_scanner(void)
 	return pid < 0 ? -errno : (pid_t)pid;
 }
 
-int children_start(struct keeper *k)
+int children_start(struct keeper *k, const struct generation *g, bool trial)
 {
 	int place = free_place(k);
 	struct scanner_config cfg;
-	struct message msg = {.type = MSG_SCANNER_STARTED, .generation = k->current.number};
+	struct message msg = {.type = MSG_SCANNER_STARTED, .generation = g->number};
 	pid_t pid;
 
 	if (place < 0)
@@ -98,10 +104,10 @@ int children_start(struct keeper *k)
 		.place = (unsigned)place,
 		.keeper = getpid(),
 		.number = k->last_number,
-		.generation = k->current.number,
-		.settings = k->current.settings,
-		.rules = k->current.rules,
-		.policy = k->current.policy,
+		.generation = g->number,
+		.settings = g->settings,
+		.rules = g->rules,
+		.policy = g->policy,
 	};
 	pid = clone_scanner();
 	if (pid < 0)
@@ -111,11 +117,12 @@ int children_start(struct keeper *k)
 	k->child[place] = (struct child){
 		.pid = pid,
 		.number = k->last_number,
-		.generation = k->current.number,
+		.generation = g->number,
 		.started = clock_now(),
+		.trial = trial,
 	};
 	msg.pid = pid;
-	keeper_tell(&msg);
+	keeper_tell(k, &msg);
 	return place;
 }
 
@@ -217,7 +224,7 @@ static void buried(struct keeper *k, unsigned place, int status)
 	if (status == 0 && c.draining)
 		return; /* as ordered */
 	slow_down(k, &c, clock_now());
-	keeper_tell(&msg);
+	keeper_tell(k, &msg);
 }
 
 void children_reap(struct keeper *k)
@@ -229,53 +236,4 @@ void children_reap(struct keeper *k)
 		for (unsigned i = 0; i < N_PLACES; i++)
 			if (k->child[i].pid == pid)
 				buried(k, i, status);
-}
-
-/* Is a worker on this slot that does not come back? */
-static bool is_stuck(const struct slot *slot, nsec_t deadline, nsec_t now)
-{
-	nsec_t began = atomic_load(&slot->work_began);
-
-	if (began == 0 || began + STUCK_AFTER_NSEC >= now)
-		return false;
-	if (deadline == SLOT_NO_DEADLINE)
-		return began + UNTIMED_SCAN_NSEC + STUCK_AFTER_NSEC < now;
-	return deadline + STUCK_AFTER_NSEC < now;
-}
-
-/* A worker that does not come back, or a deadline that nobody kept. */
-static bool hangs(struct keeper *k, const struct child *c, unsigned place, nsec_t now)
-{
-	const struct slots *s = shared_slots(k->shared);
-
-	for (uint32_t i = 0; i < N_SLOTS; i++) {
-		const struct slot *slot = &s->slot[i];
-		nsec_t deadline;
-
-		if (slot_owner(slot) != c->number || slot_state(slot) != SLOT_HELD)
-			continue;
-		deadline = atomic_load(&slot->deadline);
-		if (is_stuck(slot, deadline, now)) {
-			atomic_store(&k->shared->place[place].crash_slot, i + 1);
-			return true;
-		}
-		if (deadline != SLOT_NO_DEADLINE && !slot_answered(slot) &&
-		    deadline + HUNG_AFTER_NSEC < now)
-			return true;
-	}
-	return false;
-}
-
-void children_check(struct keeper *k, nsec_t now)
-{
-	for (unsigned i = 0; i < N_PLACES; i++) {
-		struct child *c = &k->child[i];
-
-		if (!c->pid || c->hung)
-			continue;
-		if ((c->draining && now > c->drain_by) || hangs(k, c, i, now)) {
-			c->hung = true;
-			(void)kill(c->pid, SIGKILL); /* reaped as any other death */
-		}
-	}
 }

@@ -23,39 +23,75 @@
 #include "custos/chan.h"
 #include "custos/clock.h"
 
-#define TICK_MSEC 250 /* how often hanging is looked for */
+#define TICK_MSEC       250 /* how often hanging is looked for */
+#define TRIAL_TICK_MSEC 2   /* a new generation's scanner starts in a few milliseconds */
 /* The supervisor is gone: go on answering this long, so that a new one can take over; then finish. */
 #define ORPHAN_PATIENCE_NSEC (30 * NSEC_PER_SEC)
 
-void keeper_tell(const struct message *msg)
+void keeper_tell(struct keeper *k, const struct message *msg)
 {
-	/* A supervisor that does not read loses news, not protection. */
-	(void)chan_send(FD_CONTROL, msg, sizeof(*msg), NULL, 0, MSG_DONTWAIT);
+	bool vital = msg->type == MSG_LOADED || msg->type == MSG_LOAD_FAILED;
+
+	/* A supervisor that does not read loses news, not protection. But it waits for the outcome
+	 * of a load: that is kept and sent when there is room. */
+	if (chan_send(FD_CONTROL, msg, sizeof(*msg), NULL, 0, MSG_DONTWAIT) == -EAGAIN && vital)
+		k->unsent = *msg;
 }
 
-/* Swap generations: the new scanner reads from now on, the old one finishes what it has. */
-static void activate(struct keeper *k)
+static void resend(struct keeper *k)
 {
-	struct generation old = k->current;
-	struct message msg = {.type = MSG_LOADED, .generation = k->pending.number};
-	int place;
+	struct message msg = k->unsent;
 
+	if (msg.type == 0)
+		return;
+	k->unsent.type = 0;
+	keeper_tell(k, &msg);
+}
+
+/* The new scanner is sealed and reads from now on; the old one finishes what it has. */
+static void commit(struct keeper *k, unsigned place)
+{
+	struct message msg = {
+		.type = MSG_LOADED,
+		.generation = k->pending.number,
+		.pid = k->child[place].pid,
+	};
+
+	k->child[place].trial = false;
+	generation_unload(&k->current);
 	k->current = k->pending;
 	k->pending = (struct generation){0};
-	place = children_start(k);
-	if (place < 0) {
-		msg.type = MSG_LOAD_FAILED;
-		(void)snprintf(msg.text, sizeof(msg.text), "cannot start a scanner: %s",
-		               strerror(-place));
-		generation_unload(&k->current);
-		k->current = old;
-		keeper_tell(&msg);
-		return;
+	children_drain_others(k, place, COMMAND_DRAIN);
+	keeper_tell(k, &msg);
+}
+
+/* The old generation was never out of force. */
+static void roll_back(struct keeper *k, const char *why)
+{
+	struct message msg = {.type = MSG_LOAD_FAILED, .generation = k->pending.number};
+
+	(void)snprintf(msg.text, sizeof(msg.text), "%s", why);
+	generation_unload(&k->pending);
+	keeper_tell(k, &msg);
+}
+
+/* Try the pending generation: it is in force when a scanner of it has started and sealed itself. */
+static void try_pending(struct keeper *k)
+{
+	int place = children_trial(k);
+
+	if (place < 0 && k->pending.tried) {
+		roll_back(k, "a scanner with the new rules does not start");
+	} else if (place < 0) {
+		k->pending.tried = true;
+		place = children_start(k, &k->pending, true);
+		if (place == -EBUSY)
+			k->pending.tried = false; /* both places are taken: one is draining */
+		else if (place < 0)
+			roll_back(k, strerror(-place));
+	} else if (atomic_load(&k->shared->place[place].sealed)) {
+		commit(k, (unsigned)place);
 	}
-	msg.pid = k->child[place].pid;
-	children_drain_others(k, (unsigned)place, COMMAND_DRAIN);
-	generation_unload(&old);
-	keeper_tell(&msg);
 }
 
 static void load(struct keeper *k, const struct message *msg, const int *fds)
@@ -67,11 +103,11 @@ static void load(struct keeper *k, const struct message *msg, const int *fds)
 		(void)snprintf(answer.text, sizeof(answer.text), "%s",
 		               k->pending.number ? "another load is under way" :
 		                                   "the message carries no images");
-		keeper_tell(&answer);
+		keeper_tell(k, &answer);
 		return;
 	}
 	if (generation_load(&g, msg, fds, answer.text, sizeof(answer.text)) < 0) {
-		keeper_tell(&answer);
+		keeper_tell(k, &answer);
 		return;
 	}
 	k->pending = g;
@@ -107,12 +143,12 @@ static void settle(struct keeper *k, nsec_t now)
 			_exit(0);
 		return;
 	}
-	if (k->pending.number && !(k->child[0].pid && k->child[1].pid)) {
-		activate(k);
-		return;
-	}
-	if (!active && k->current.number && now >= k->hurry)
-		(void)children_start(k); /* tried again at the next tick */
+	if (k->pending.number)
+		try_pending(k);
+	if (!active && k->current.number)
+		watch_deadlines(k, now);
+	if (!children_active(k) && k->current.number && now >= k->hurry)
+		(void)children_start(k, &k->current, false); /* else at the next tick */
 }
 
 static void drain_signals(void)
@@ -134,7 +170,8 @@ void keeper_run(struct keeper *k)
 	for (;;) {
 		nsec_t now;
 
-		(void)poll(pfds, ARRAY_SIZE(pfds), TICK_MSEC); /* EINTR: look around anyway */
+		/* EINTR: look around anyway */
+		(void)poll(pfds, ARRAY_SIZE(pfds), k->pending.number ? TRIAL_TICK_MSEC : TICK_MSEC);
 		now = clock_now();
 		if (pfds[1].revents) {
 			drain_signals();
@@ -146,7 +183,8 @@ void keeper_run(struct keeper *k)
 		}
 		if (orphaned_at && now - orphaned_at > ORPHAN_PATIENCE_NSEC)
 			k->stopping = true;
-		children_check(k, now);
+		resend(k);
+		watch_children(k, now);
 		settle(k, now);
 	}
 }

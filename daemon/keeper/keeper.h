@@ -16,6 +16,7 @@ struct generation {
 	struct ruleset *rules;
 	struct policy *policy;
 	struct settings settings;
+	bool tried;       /* a scanner of it has been started */
 };
 
 /* A scanner in one of the two places. */
@@ -27,6 +28,9 @@ struct child {
 	bool draining;
 	bool hung;        /* we killed it because it hung */
 	nsec_t drain_by;  /* when to lose patience */
+	bool trial;       /* the first of its generation; not sealed yet */
+	nsec_t pinged;    /* when the last ping was sent; 0: none is out */
+	uint32_t pings;   /* sent so far */
 };
 
 struct keeper {
@@ -37,7 +41,10 @@ struct keeper {
 	bool stopping;
 	nsec_t hurry;              /* do not clone before this moment: crash loop */
 	unsigned n_quick_deaths;   /* in a row, shortly after the start */
-	struct generation pending; /* loaded, waits for a free place */
+	struct generation pending; /* loaded; in force once a scanner of it is sealed */
+	nsec_t idle_since;         /* the kernel's queue has not moved since; 0: it is empty */
+	uint64_t idle_events;      /* events read by then */
+	struct message unsent;     /* news that must arrive; type 0: none */
 };
 
 /* setup.c: descriptors at their fixed numbers, identity and rights given up. 0 or negative errno. */
@@ -50,14 +57,19 @@ int generation_load(struct generation *g, const struct message *msg, const int *
 void generation_unload(struct generation *g);
 
 /* children.c */
-int children_start(struct keeper *k);              /* clone a scanner of the current generation */
+/* Clone a scanner of @g. Return: its place, or a negative errno. */
+int children_start(struct keeper *k, const struct generation *g, bool trial);
+int children_trial(const struct keeper *k);        /* place of the trial, or -1 */
 void children_drain_others(struct keeper *k, unsigned keep_place, uint32_t command);
 void children_command(struct keeper *k, unsigned place, uint32_t command);
 struct child *children_active(struct keeper *k);   /* the one that reads; NULL */
 bool children_any(const struct keeper *k);
 void children_reap(struct keeper *k);
-void children_check(struct keeper *k, nsec_t now); /* kill what hangs */
+
+/* watch.c */
+void watch_children(struct keeper *k, nsec_t now); /* kill what hangs */
+void watch_deadlines(struct keeper *k, nsec_t now); /* answer what is late while nobody else can */
 
 /* keeper.c */
-void keeper_tell(const struct message *msg);
+void keeper_tell(struct keeper *k, const struct message *msg);
 _Noreturn void keeper_run(struct keeper *k);

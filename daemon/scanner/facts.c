@@ -15,6 +15,8 @@
 
 #include "custos/clock.h"
 
+#define WRITING_GRACE_NSEC (10 * NSEC_PER_MSEC)
+
 static void ask(struct shared *sh, uint32_t index)
 {
 	const uint64_t one = 1;
@@ -25,7 +27,8 @@ static void ask(struct shared *sh, uint32_t index)
 	(void)!write(FD_FACTS_KICK, &one, sizeof(one)); /* EAGAIN: it is awake */
 }
 
-/* Ask anew. A broker that was stopped while it wrote leaves WRITING behind, and is waited for. */
+/* Ask anew. An answer still under way to the turn before changes nothing about this one: the broker
+ * publishes by compare-and-swap from WANTED, and the turn is checked when it is read. */
 static uint32_t begin(struct facts *f, int pid)
 {
 	uint32_t turn = (atomic_load_explicit(&f->state, memory_order_acquire) | FACTS_STATE) + 1;
@@ -51,6 +54,7 @@ const struct facts *facts_of_opener(struct scanner *sc, const struct slot *slot,
 	uint32_t index = slot_index(sc->slots, slot);
 	struct facts *f = &sh->facts[index];
 	uint32_t wanted = begin(f, slot->pid);
+	bool grace = false;
 
 	ask(sh, index);
 	for (;;) {
@@ -59,11 +63,15 @@ const struct facts *facts_of_opener(struct scanner *sc, const struct slot *slot,
 
 		if ((state & FACTS_STATE) > FACTS_WRITING) {
 			waitpoint_cancel(&f->answered);
-			return (state & FACTS_STATE) == FACTS_READY ? f : NULL;
+			return state == ((wanted & ~FACTS_STATE) | FACTS_READY) ? f : NULL;
 		}
-		if (waitpoint_wait(&f->answered, key, deadline) == -ETIMEDOUT &&
-		    take_back(f, wanted))
+		if (waitpoint_wait(&f->answered, key, deadline) != -ETIMEDOUT)
+			continue;
+		if (take_back(f, wanted) || grace)
 			return NULL;
+		/* Being written just now: microseconds, unless the supervisor is stopped. */
+		grace = true;
+		deadline = clock_now() + WRITING_GRACE_NSEC;
 	}
 }
 

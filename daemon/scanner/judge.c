@@ -141,13 +141,16 @@ static void scan(struct inquiry *q)
 static void apply_line(struct inquiry *q)
 {
 	struct slot *slot = q->job->slot;
+	bool deny;
 
 	if (!q->line || slot->kind != SLOT_PERMISSION)
 		return;
-	atomic_store_explicit(&slot->late_deny,
-	                      q->line->action == POLICY_SCAN &&
-	                              q->line->on_error == ON_ERROR_DENY,
-	                      memory_order_relaxed);
+	deny = q->line->action == POLICY_SCAN && q->line->on_error == ON_ERROR_DENY;
+	if (deny) {
+		inquiry_learn_path(q);
+		deny = !boot_critical(q->query.path);
+	}
+	atomic_store_explicit(&slot->late_deny, deny, memory_order_relaxed);
 	/* Not before now: an event that has waited longer than its line allows is late by our queue,
 	 * and the keeper would take us for hung. */
 	if (q->line->timeout)

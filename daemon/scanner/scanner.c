@@ -169,6 +169,8 @@ static _Noreturn void obey(struct scanner *sc)
 		uint32_t commands = atomic_exchange(&in->commands, 0);
 		uint64_t n;
 
+		if (commands & COMMAND_PING)
+			atomic_fetch_add(&in->pongs, 1);
 		if (commands & COMMAND_ADOPT)
 			adopt_orphans(sc);
 		if (commands & (COMMAND_DRAIN | COMMAND_FINISH)) {
@@ -227,6 +229,7 @@ void scanner_run(const struct scanner_config *cfg)
 	(void)sigfillset(&all);
 	(void)sigprocmask(SIG_SETMASK, &all, NULL); /* threads inherit: only main takes SIGUSR1 */
 	(void)prctl(PR_SET_NAME, "custos-scanner");
+	atomic_store(&cfg->shared->place[cfg->place].pid, (uint32_t)getpid());
 	prepare(&sc, cfg);
 	watch_parent(&sc, cfg->keeper);
 	crash_watch(&sc);

@@ -81,6 +81,7 @@ struct worker {
 	struct scanner *sc;
 	unsigned shard;              /* of the counters */
 	struct engine *engine;
+	unsigned turn;               /* jobs looked for */
 	unsigned sample;             /* scans since the last one put into the statistics */
 	char path[4096];
 	struct record record;        /* scratch: assembled here, then copied into a ring */

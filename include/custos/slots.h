@@ -147,6 +147,9 @@ static inline uint32_t slot_index(const struct slots *s, const struct slot *slot
  * slots may have changed s->n): its age in nanoseconds, 0 when there is none. */
 nsec_t slots_oldest_pending(const struct slots *s, uint32_t n, nsec_t now);
 
+/* Is none free? @n as for slots_oldest_pending(). */
+bool slots_all_taken(const struct slots *s, uint32_t n);
+
 /* Does instance @owner still hold anything? */
 bool slots_any_owned(const struct slots *s, uint32_t owner);
 

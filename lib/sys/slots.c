@@ -186,6 +186,14 @@ nsec_t slots_oldest_pending(const struct slots *s, uint32_t n, nsec_t now)
 	return age;
 }
 
+bool slots_all_taken(const struct slots *s, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (slot_state(&s->slot[i]) == SLOT_FREE)
+			return false;
+	return true;
+}
+
 bool slots_any_owned(const struct slots *s, uint32_t owner)
 {
 	for (uint32_t i = 0; i < s->n; i++)
