@@ -152,7 +152,7 @@ static void on_loaded(struct manager *m, uint32_t generation, const char *error)
 		journal_event(m->journal, JOURNAL_RESTORED, LOG_NOTICE,
 		              "a new scanner pair answers");
 	}
-	requests_pair_changed(m->requests);
+	requests_connect(m->requests);
 	loader_answered(m->loader, generation, error);
 	if (ours)
 		after_load(m, error);
@@ -187,7 +187,13 @@ static void on_stopped(struct manager *m)
 	(void)sd_event_exit(m->event, 0);
 }
 
+static void on_pair_closing(struct manager *m)
+{
+	requests_disconnect(m->requests);
+}
+
 static const struct pair_listener pair_listener = {
+	.closing = on_pair_closing,
 	.loaded = on_loaded,
 	.lost = on_pair_lost,
 	.stopped = on_stopped,

@@ -30,8 +30,12 @@
 
 #define SCANNERS_MAX 4 /* two places, and those that are just being reaped */
 #define REAP_USEC    (2 * 1000) /* how often we look whether a lost pair's scanner is gone */
-/* A scanner without a keeper has this long to finish, on top of the longest time-out. */
-#define ORPHAN_PATIENCE_NSEC (12 * NSEC_PER_SEC)
+/* A scanner without a keeper has this long to finish: the longest time-out there is, and a bit. When
+ * it is killed, nobody has its files any more. */
+#define ORPHAN_PATIENCE_NSEC (62 * NSEC_PER_SEC)
+/* A keeper that ends sooner than this after its start is not started again at once. */
+#define KEEPER_QUICK_NSEC (1 * NSEC_PER_SEC)
+#define KEEPER_PAUSE_USEC (250 * 1000)
 #define OWN_PID_KEEPER 1 /* index into own_pids; 0 is the supervisor */
 
 /* A generation as it is handed over. */
@@ -55,7 +59,7 @@ struct pair {
 	unsigned restarts;
 	int control, requests;          /* our ends; -1 */
 	sd_event_source *io, *child, *timer;
-	nsec_t lost_at;
+	nsec_t lost_at, started_at;
 	bool stopping, ready;
 	struct load current;            /* in force; the next keeper starts with it */
 	struct load offered;            /* sent, not answered yet */
@@ -68,12 +72,20 @@ static void load_drop(struct load *l)
 	*l = no_load;
 }
 
+static void note_scanner(struct pair *p, pid_t pid)
+{
+	for (unsigned i = 0; i < SCANNERS_MAX; i++)
+		if (p->scanners[i] == pid)
+			return;
+	memmove(p->scanners, p->scanners + 1, sizeof(p->scanners) - sizeof(pid_t));
+	p->scanners[SCANNERS_MAX - 1] = pid;
+}
+
 static void on_message(struct pair *p, const struct message *msg)
 {
 	switch (msg->type) {
 	case MSG_SCANNER_STARTED:
-		memmove(p->scanners, p->scanners + 1, sizeof(p->scanners) - sizeof(pid_t));
-		p->scanners[SCANNERS_MAX - 1] = msg->pid;
+		note_scanner(p, msg->pid);
 		break;
 	case MSG_SCANNER_DIED:
 		p->restarts++;
@@ -89,6 +101,11 @@ static void on_message(struct pair *p, const struct message *msg)
 		p->listener->loaded(p->m, msg->generation, NULL);
 		break;
 	case MSG_LOAD_FAILED:
+		/* The generation in force, in a new keeper: short of memory, perhaps. Nobody reads
+		 * now, so try again with another; its end starts it, after a pause. */
+		if (p->current.generation == msg->generation &&
+		    p->offered.generation != msg->generation && p->keeper > 0)
+			(void)kill(p->keeper, SIGKILL);
 		if (p->offered.generation == msg->generation)
 			load_drop(&p->offered);
 		p->listener->loaded(p->m, msg->generation, msg->text);
@@ -120,11 +137,28 @@ static int on_control(sd_event_source *source, int fd, uint32_t revents, void *u
 	return 0;
 }
 
+/* Another child of ours, whose end somebody else waits for. */
+static bool is_helper(const struct pair *p, pid_t pid)
+{
+	for (unsigned i = 0; i < OWN_PIDS_MAX; i++)
+		if (atomic_load(&p->m->shared->own_pids[i]) == (uint32_t)pid)
+			return true;
+	return false;
+}
+
 /* Scanners the keeper left behind are our children now (subreaper). */
 static bool scanners_gone(struct pair *p)
 {
 	bool gone = true;
 
+	/* One that the keeper had no time to tell us of. The number comes from memory a scanner can
+	 * write: waiting for what is no child of ours, or is another one, ends at once. */
+	for (unsigned i = 0; i < N_PLACES; i++) {
+		pid_t pid = (pid_t)atomic_exchange(&p->m->shared->place[i].pid, 0);
+
+		if (pid > 1 && !is_helper(p, pid) && waitpid(pid, NULL, WNOHANG) == 0)
+			note_scanner(p, pid);
+	}
 	for (unsigned i = 0; i < SCANNERS_MAX; i++) {
 		if (p->scanners[i] <= 0)
 			continue;
@@ -186,6 +220,7 @@ static int on_keeper_exit(sd_event_source *source, const siginfo_t *si, void *us
 {
 	struct pair *p = userdata;
 	uint64_t now;
+	bool quick;
 
 	(void)si;
 	p->child = sd_event_source_disable_unref(source);
@@ -194,17 +229,19 @@ static int on_keeper_exit(sd_event_source *source, const siginfo_t *si, void *us
 	p->ready = false;
 	if (p->io)
 		(void)on_control(p->io, p->control, 0, p); /* its last words */
+	p->listener->closing(p->m);
 	close_channels(p);
 	if (p->stopping) {
 		p->listener->stopped(p->m);
 		return 0;
 	}
 	p->lost_at = clock_now();
+	quick = p->lost_at - p->started_at < KEEPER_QUICK_NSEC;
 	p->listener->lost(p->m);
 	p->timer = sd_event_source_disable_unref(p->timer);
 	(void)sd_event_now(p->m->event, CLOCK_MONOTONIC, &now);
-	return sd_event_add_time(p->m->event, &p->timer, CLOCK_MONOTONIC, now, 1, on_reap_timer,
-	                         p);
+	return sd_event_add_time(p->m->event, &p->timer, CLOCK_MONOTONIC,
+	                         now + (quick ? KEEPER_PAUSE_USEC : 0), 1, on_reap_timer, p);
 }
 
 static int send_load(struct pair *p, const struct load *l)
@@ -253,6 +290,7 @@ int pair_start(struct pair *p)
 		return pid;
 	}
 	p->keeper = pid;
+	p->started_at = clock_now();
 	r = sd_event_add_child(p->m->event, &p->child, pid, WEXITED, on_keeper_exit, p);
 	if (r >= 0)
 		r = sd_event_add_io(p->m->event, &p->io, p->control, EPOLLIN, on_control, p);

@@ -15,6 +15,8 @@ struct pair_fds {
 struct pair_listener {
 	/* A generation answers from now on (@error NULL), or could not be loaded. */
 	void (*loaded)(struct manager *m, uint32_t generation, const char *error);
+	/* The socket of pair_requests_fd() is about to be closed. */
+	void (*closing)(struct manager *m);
 	/* The keeper is gone; a new one is being started. Openers wait meanwhile. */
 	void (*lost)(struct manager *m);
 	/* An ordered stop has finished: everything queued has been answered. */

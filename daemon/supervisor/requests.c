@@ -36,7 +36,6 @@ struct requests {
 	struct request_list waiting, sent;
 	unsigned n, n_sent;
 	uint32_t last_number;
-	int watched_fd;
 	sd_event_source *io;
 };
 
@@ -103,16 +102,20 @@ static int on_result(sd_event_source *source, int fd, uint32_t revents, void *us
 	return 0;
 }
 
-void requests_pair_changed(struct requests *q)
+void requests_disconnect(struct requests *q)
 {
-	int fd = pair_requests_fd(q->m->pair);
-
 	q->io = sd_event_source_disable_unref(q->io);
 	TAILQ_CONCAT(&q->sent, &q->waiting, entry);
 	TAILQ_CONCAT(&q->waiting, &q->sent, entry);
 	q->n_sent = 0;
-	if (fd < 0 || sd_event_add_io(q->m->event, &q->io, fd, EPOLLIN, on_result, q) < 0)
-		return;
+}
+
+void requests_connect(struct requests *q)
+{
+	int fd = pair_requests_fd(q->m->pair);
+
+	if (!q->io && fd >= 0)
+		(void)sd_event_add_io(q->m->event, &q->io, fd, EPOLLIN, on_result, q);
 	pump(q);
 }
 

@@ -18,5 +18,7 @@ struct requests *requests_free(struct requests *q); /* no callback comes any mor
 int requests_add(struct requests *q, int fd, manager_scan_fn done, void *userdata);
 void requests_cancel(struct requests *q, void *userdata);
 
-/* The pair has been replaced: what it had been sent and not answered is sent again. */
-void requests_pair_changed(struct requests *q);
+/* The socket to the pair is about to be closed; and: there is a pair. What an earlier one had been
+ * sent and not answered is sent again. */
+void requests_disconnect(struct requests *q);
+void requests_connect(struct requests *q);
