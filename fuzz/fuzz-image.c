@@ -31,13 +31,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct image im = {.size = size};
 	struct image_header *h;
-	uint8_t *copy;
+	void *copy;
 
 	if (size < sizeof(*h))
 		return 0;
-	copy = aligned_alloc(IMAGE_ALIGNMENT, (size + IMAGE_ALIGNMENT) & ~(size_t)63);
+	/* Not a byte more, so that a sanitizer sees a step too far. */
+	if (posix_memalign(&copy, IMAGE_ALIGNMENT, size) != 0)
+		abort();
 	memcpy(copy, data, size);
-	h = (struct image_header *)copy;
+	h = copy;
 	memcpy(h->magic, IMAGE_MAGIC, sizeof(h->magic));
 	h->version = IMAGE_VERSION;
 	h->yara_version = VERSION;

@@ -99,10 +99,12 @@ static inline const struct image_header *image_header(const struct image *im)
 	return im->mem;
 }
 
-/* Of a checked image. */
+/* Of a checked image. Return: NULL for an empty section; its offset means nothing. */
 static inline const void *image_section(const struct image *im, enum image_section s,
                                         size_t *ret_size)
 {
 	*ret_size = (size_t)image_header(im)->sections[s].size;
+	if (*ret_size == 0)
+		return NULL;
 	return (const uint8_t *)im->mem + image_header(im)->sections[s].offset;
 }
