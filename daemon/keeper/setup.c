@@ -41,14 +41,21 @@ static int place_fd(int fd, int number)
 	return 0;
 }
 
+/* Nothing from outside ends a keeper but SIGKILL: stopping is the supervisor's business, and one that
+ * is gone would leave held opens to the kernel, which allows them. A terminal's Ctrl-C and a service
+ * manager that asks all processes of a unit reach us too. Faults stay deadly. */
 static int place_signalfd(void)
 {
+	static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
 	sigset_t set;
 
+	(void)sigfillset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(faults); i++)
+		(void)sigdelset(&set, faults[i]);
+	if (sigprocmask(SIG_SETMASK, &set, NULL) < 0)
+		return -errno;
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGCHLD);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-		return -errno;
 	return place_fd(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), FD_SIGNAL);
 }
 
