@@ -153,7 +153,7 @@ static int hold_own_fds(void)
  * build keeps it, or its reports would be lost. */
 static int close_stderr(void)
 {
-#ifdef __SANITIZE_ADDRESS__
+#ifdef CUSTOS_SANITIZED
 	return 0;
 #else
 	return dup2(STDOUT_FILENO, STDERR_FILENO) < 0 ? -errno : 0;

@@ -72,7 +72,7 @@ pid_t spawn(const char *path, char *const argv[], const struct spawn_fd *fds, si
 
 	if (n_fds > SPAWN_FDS_MAX)
 		return -EINVAL;
-#ifdef __SANITIZE_ADDRESS__
+#ifdef CUSTOS_SANITIZED
 	environment = environ; /* ASAN_OPTIONS must reach the children */
 #endif
 	pid = fork();
