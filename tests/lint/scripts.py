@@ -21,7 +21,7 @@ def main():
     scripts = list(shell_scripts())
     if not scripts:
         tree.report(["no shell script found: the search is broken"])
-    sys.exit(subprocess.run(["shellcheck", "-x", *scripts], cwd=tree.ROOT, check=False).returncode)
+    sys.exit(subprocess.run(["shellcheck", *scripts], cwd=tree.ROOT, check=False).returncode)
 
 
 main()
