@@ -77,11 +77,8 @@ system_begin() {
 	CUSTOSD=${CUSTOSD:-$BUILD/daemon/custosd}
 	CUSTOSCTL=${CUSTOSCTL:-$BUILD/ctl/custosctl}
 	local program
-	for program in "$CUSTOSD" "$CUSTOSCTL"; do
-		[ -x "$program" ] || skip "$program is not built"
-	done
-	for program in "$HELPERS"/{open-routes,churn,seal-probe}; do
-		[ -x "$program" ] || skip "$program is not built"
+	for program in "$CUSTOSD" "$CUSTOSCTL" "$HELPERS"/{open-routes,churn,seal-probe}; do
+		[ -x "$program" ] || { note "FAIL: $program is not built"; exit 1; }
 	done
 	for program in jq setpriv timeout sha256sum; do
 		command -v "$program" >/dev/null || skip "$program is not installed"
@@ -225,10 +222,14 @@ process_tree() {
 	for child in $(cat "/proc/$1"/task/*/children 2>/dev/null); do process_tree "$child"; done
 }
 
+fds_of() { find "/proc/$1/fd" -mindepth 1 2>/dev/null | wc -l; }
+
 # custos_launch [ARG...]: start custosd in the background, without waiting. DAEMON_PREFIX
 # (array) may put it under another program.
 custos_launch() {
-	timeout -k 5 "${CUSTOS_TIME_LIMIT:-240}" "${DAEMON_PREFIX[@]}" "$CUSTOSD" \
+	# In the foreground, or timeout would pass signals on to the whole process group, and a
+	# SIGCONT after them, which takes back the SIGSTOP of a leak search.
+	timeout --foreground -k 5 "${CUSTOS_TIME_LIMIT:-240}" "${DAEMON_PREFIX[@]}" "$CUSTOSD" \
 		--config-root "$CONF" --runtime-dir "$RUN" --state-dir "$STATE" "$@" \
 		>"$WORK/out/daemon.out" 2>"$WORK/out/daemon.err" </dev/null &
 	DAEMON_PID=$!
@@ -261,6 +262,10 @@ sanitizer_report() {
 }
 
 is_sanitized() { grep -q __asan_init "$CUSTOSD"; }
+# In a sanitizer build custosd looks for leaks when it ends. Would it find one in here?
+check_leak_search() {
+	check_match "a leak would be found" "$("$HELPERS/leak" 2>&1)" 'ERROR: LeakSanitizer'
+}
 
 # No process of this world holds a fanotify group with a mark.
 no_marks() { ! grep -lqsE '^fanotify (sdev|mnt_id|ino):' /proc/[0-9]*/fdinfo/*; }
