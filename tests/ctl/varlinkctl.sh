@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # The admin socket as systemd's own client sees it. Usage: varlinkctl.sh CUSTOSD-DOUBLE IDL-DIR
+# tests/system/varlinkctl makes the root directory and runs this.
 # CUSTOS_VARLINK_ROOT: a root directory with varlinkctl (systemd 257) and /proc mounted in it;
 # made with: mmdebstrap --variant=minbase --include=systemd trixie DIR
 set -u
@@ -34,7 +35,7 @@ expect()
 }
 v() { chroot "$root" varlinkctl "$@"; }
 # shellcheck disable=SC2317 # called through expect
-nobody() { chroot --userspec=nobody "$root" varlinkctl "$@"; }
+nobody() { chroot --userspec=65534:65534 "$root" varlinkctl "$@"; }
 
 for file in "$dir"/*.varlink; do
 	v validate-idl "${file#"$root"}" >/dev/null || failures=$((failures + 1))
