@@ -19,6 +19,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "custos/types.h"
+
 #ifndef PR_SET_MDWE /* Linux 6.3 */
 #define PR_SET_MDWE              65
 #define PR_MDWE_REFUSE_EXEC_GAIN 1
@@ -59,11 +61,16 @@ int sandbox_harden_process(void)
 {
 	/* One byte, not none: a limit of 0 does not keep a core from a pipe handler such as
 	 * systemd-coredump, a limit of 1 does (core(5)). */
-	const struct rlimit none = {1, 1};
+	struct rlimit core;
 
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return -errno;
-	if (setrlimit(RLIMIT_CORE, &none) < 0)
+	if (getrlimit(RLIMIT_CORE, &core) < 0)
+		return -errno;
+	/* Never up: whoever started us may have set 0, and raising that takes a capability. */
+	core.rlim_max = MIN(core.rlim_max, (rlim_t)1);
+	core.rlim_cur = core.rlim_max;
+	if (setrlimit(RLIMIT_CORE, &core) < 0)
 		return -errno;
 	/* EINVAL: the kernel does not know it. */
 	if (prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) < 0 &&

@@ -112,6 +112,24 @@ START_TEST(harden_process_forbids_dump_and_new_code)
 }
 END_TEST
 
+/* As a unit with LimitCORE=0 starts us, once capabilities are gone. */
+static void hardened_below_our_limit(void)
+{
+	const struct rlimit none = {0, 0};
+	struct rlimit core;
+
+	CLAIM(setrlimit(RLIMIT_CORE, &none) == 0);
+	CLAIM(sandbox_drop_caps(0) == 0);
+	CLAIM(sandbox_harden_process() == 0);
+	CLAIM(getrlimit(RLIMIT_CORE, &core) == 0 && core.rlim_max == 0);
+}
+
+START_TEST(harden_process_with_a_lower_core_limit_leaves_it)
+{
+	ck_assert_int_eq(in_child(hardened_below_our_limit), 0);
+}
+END_TEST
+
 static void other_user(void)
 {
 	uid_t r, e, s;
@@ -284,6 +302,7 @@ int main(void)
 	tcase_add_test(tc, isolate_as_root_leaves_no_path_and_no_network);
 	tcase_add_test(tc, isolate_without_privilege_says_so_and_changes_nothing);
 	tcase_add_test(tc, harden_process_forbids_dump_and_new_code);
+	tcase_add_test(tc, harden_process_with_a_lower_core_limit_leaves_it);
 	tcase_add_test(tc, set_ids_leaves_no_way_back);
 	tcase_add_test(tc, drop_caps_keeps_the_mask_and_nothing_else);
 	tcase_add_test(tc, landlock_denies_all_but_reading_files);
