@@ -36,6 +36,7 @@
 #include "daemon/supervisor/requests.h"
 #include "daemon/supervisor/server.h"
 #include "daemon/supervisor/statistics.h"
+#include "daemon/supervisor/stderr.h"
 
 #define SCANNER_USER "custos-scan"
 /* Where the package's user is missing (doctor says so): a number that nobody has, because a uid that
@@ -69,7 +70,8 @@ static int on_mounts(sd_event_source *source, int fd, uint32_t revents, void *us
 
 static void fail_start(struct manager *m, const char *error, int exit_code)
 {
-	(void)fprintf(stderr, "%s\n", error);
+	if (!stderr_is_journal())
+		(void)fprintf(stderr, "%s\n", error);
 	journal_event(m->journal, JOURNAL_RELOAD_FAILED, LOG_CRIT, "cannot start: %s", error);
 	m->exit_code = exit_code;
 	(void)sd_event_exit(m->event, 0);
@@ -81,6 +83,7 @@ static void become_ready(struct manager *m)
 	_cleanup_(freep) char *path = NULL;
 	int r;
 
+	stderr_leave_journal();
 	update_coverage(m);
 	if (m->mark_error) {
 		fail_start(m, m->mark_error, EXIT_CONFIGURATION);
