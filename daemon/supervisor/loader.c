@@ -34,6 +34,7 @@ struct loader {
 	struct manager *m;
 	uid_t uid;
 	gid_t gid;
+	loader_finished_fn finished;
 	bool busy;
 	struct conf conf;        /* on its way */
 	struct policy *policy;
@@ -79,6 +80,7 @@ static void finish(struct loader *l, const char *error)
 	policy_freep(&l->policy);
 	conf_deinit(&l->conf);
 	l->busy = false;
+	l->finished(l->m, error);
 	answer_waiters(l, error);
 	if (l->n_next == 0)
 		return;
@@ -189,7 +191,7 @@ int loader_request(struct loader *l, manager_reload_fn done, void *userdata)
 	return 0;
 }
 
-bool loader_expects(const struct loader *l, uint32_t generation)
+static bool expects(const struct loader *l, uint32_t generation)
 {
 	return l->busy && generation == (uint32_t)l->generation;
 }
@@ -211,14 +213,15 @@ static void commit(struct loader *l)
 
 void loader_answered(struct loader *l, uint32_t generation, const char *error)
 {
-	if (!loader_expects(l, generation))
+	if (!expects(l, generation))
 		return;
 	if (!error)
 		commit(l);
 	finish(l, error);
 }
 
-int loader_new(struct manager *m, uid_t uid, gid_t gid, struct loader **ret)
+int loader_new(struct manager *m, uid_t uid, gid_t gid, loader_finished_fn finished,
+               struct loader **ret)
 {
 	struct loader *l = calloc(1, sizeof(*l));
 
@@ -227,6 +230,7 @@ int loader_new(struct manager *m, uid_t uid, gid_t gid, struct loader **ret)
 	l->m = m;
 	l->uid = uid;
 	l->gid = gid;
+	l->finished = finished;
 	conf_init(&l->conf);
 	*ret = l;
 	return 0;

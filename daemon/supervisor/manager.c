@@ -148,8 +148,6 @@ static void after_load(struct manager *m, const char *error)
 
 static void on_loaded(struct manager *m, uint32_t generation, const char *error)
 {
-	bool ours = loader_expects(m->loader, generation);
-
 	if (m->pair_lost && !error) {
 		m->pair_lost = false;
 		journal_event(m->journal, JOURNAL_RESTORED, LOG_NOTICE,
@@ -157,8 +155,6 @@ static void on_loaded(struct manager *m, uint32_t generation, const char *error)
 	}
 	requests_connect(m->requests);
 	loader_answered(m->loader, generation, error);
-	if (ours)
-		after_load(m, error);
 }
 
 static void on_pair_lost(struct manager *m)
@@ -299,7 +295,7 @@ static int init_parts(struct manager *m)
 	if (r == 0)
 		r = requests_new(m, &m->requests);
 	if (r == 0)
-		r = loader_new(m, uid, gid, &m->loader);
+		r = loader_new(m, uid, gid, after_load, &m->loader);
 	fds = (struct pair_fds){m->group, m->shared_fd, m->facts_kick, m->audit_kick};
 	if (r == 0)
 		r = pair_new(m, &fds, uid, gid, &pair_listener, &m->pair);
