@@ -46,7 +46,8 @@
 
 #define EXIT_CONFIGURATION 78 /* EX_CONFIG of sysexits.h, as interface.md promises */
 
-static void update_coverage(struct manager *m)
+/* Return: as coverage_update(); what could not be watched is in mark_error either way. */
+static int update_coverage(struct manager *m)
 {
 	_cleanup_(diag_deinit) struct diag d = DIAG_NULL;
 	int r = coverage_update(m->coverage, &m->conf, m->policy, m->shared, &d);
@@ -57,6 +58,7 @@ static void update_coverage(struct manager *m)
 		m->mark_error = strdup(strerror(-r));
 	if (m->mark_error)
 		journal_event(m->journal, JOURNAL_MARK_FAILED, LOG_ERR, "%s", m->mark_error);
+	return r;
 }
 
 static int on_mounts(sd_event_source *source, int fd, uint32_t revents, void *userdata)
@@ -64,7 +66,7 @@ static int on_mounts(sd_event_source *source, int fd, uint32_t revents, void *us
 	(void)source;
 	(void)fd;
 	(void)revents;
-	update_coverage(userdata);
+	(void)update_coverage(userdata); /* the state tells */
 	return 0;
 }
 
@@ -84,9 +86,9 @@ static void become_ready(struct manager *m)
 	int r;
 
 	stderr_leave_journal();
-	update_coverage(m);
-	if (m->mark_error) {
-		fail_start(m, m->mark_error, EXIT_CONFIGURATION);
+	/* One of all file systems that cannot be marked degrades; one that Mount= names is an error. */
+	if (update_coverage(m) < 0) {
+		fail_start(m, m->mark_error ?: strerror(ENOMEM), EXIT_CONFIGURATION);
 		return;
 	}
 	r = sd_event_add_io(m->event, &m->mount_io, coverage_poll_fd(m->coverage), EPOLLPRI,
@@ -141,7 +143,7 @@ static void after_load(struct manager *m, const char *error)
 		atomic_store(&m->shared->mode, m->mode);
 	}
 	server_resolve_groups(m->server);
-	update_coverage(m);
+	(void)update_coverage(m); /* the state tells */
 	journal_event(m->journal, JOURNAL_RELOADED, LOG_INFO, "generation %llu is in force",
 	              (unsigned long long)m->generation);
 }
