@@ -170,7 +170,7 @@ static struct wish wish_for(const struct mount_entry *e, dev_t st_dev,
 	if (line)
 		return (struct wish){"excluded", NULL, line};
 	if (class == MOUNT_KERNEL)
-		return (struct wish){"unsupported", "holds no files", NULL};
+		return (struct wish){"excluded", "the kernel's own: nobody's files", NULL};
 	if (class == MOUNT_REMOTE)
 		return (struct wish){"unsupported",
 		                     "its opens can block for ever; scan it where it is served", NULL};
