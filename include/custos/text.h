@@ -35,6 +35,10 @@ char *text_escape(const char *s, size_t len);
 /* Base64 (RFC 4648, padded). Return: string to free(), or NULL: no memory. */
 char *text_base64(const void *data, size_t len);
 
+/* Its inverse, strict. A NUL follows the bytes. Return: bytes to free(), or NULL: no memory, or
+ * @text is not what text_base64() writes. */
+char *text_unbase64(const char *text, size_t *ret_len);
+
 /* Lower-case hex: writes 2 * @len characters and a NUL to @ret. */
 void text_hex(const void *data, size_t len, char *ret);
 

@@ -141,6 +141,47 @@ char *text_base64(const void *data, size_t len)
 	return text;
 }
 
+static int base64_digit(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+char *text_unbase64(const char *text, size_t *ret_len)
+{
+	size_t n = strlen(text), pad = 0;
+	uint32_t v = 0;
+	char *data, *out;
+
+	while (pad < 2 && pad < n && text[n - 1 - pad] == '=')
+		pad++;
+	data = out = n % 4 == 0 ? malloc(n / 4 * 3 + 1) : NULL;
+	for (size_t i = 0; data && i < n; i++) {
+		int digit = i < n - pad ? base64_digit(text[i]) : 0;
+
+		if (digit < 0) {
+			free(data);
+			return NULL;
+		}
+		v = v << 6 | (uint32_t)digit;
+		if (i % 4 == 3) {
+			*out++ = (char)(v >> 16);
+			*out++ = (char)(v >> 8);
+			*out++ = (char)v;
+		}
+	}
+	if (!data)
+		return NULL;
+	*ret_len = n / 4 * 3 - pad;
+	data[*ret_len] = '\0';
+	return data;
+}
+
 void text_hex(const void *data, size_t len, char *ret)
 {
 	const uint8_t *p = data;

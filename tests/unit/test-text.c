@@ -110,7 +110,27 @@ START_TEST(text_width_counts_characters)
 }
 END_TEST
 
-UNIT_MAIN("text", text_escape_plain_and_utf8_unchanged,
+START_TEST(text_unbase64_inverts_or_refuses)
+{
+	static const char *const bad[] = {"A", "AA", "AAA", "A===", "AA=A", "A=AA", "AA A",
+	                                  "AAA\n", "AAAA=", "====", "A-__"};
+	static const uint8_t bytes[] = {0, 0xff, 0x10, '=', 0};
+	size_t len = 99;
+
+	for (size_t n = 0; n <= sizeof(bytes); n++) {
+		_cleanup_(freep) char *text = text_base64(bytes, n);
+		_cleanup_(freep) char *back = text_unbase64(text, &len);
+
+		ck_assert_uint_eq(len, n);
+		ck_assert_mem_eq(back, bytes, n);
+		ck_assert_int_eq(back[n], 0);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		ck_assert_msg(!text_unbase64(bad[i], &len), "case %zu", i);
+}
+END_TEST
+
+UNIT_MAIN("text", text_unbase64_inverts_or_refuses, text_escape_plain_and_utf8_unchanged,
           text_escape_control_bytes_become_hex,
           text_escape_direction_overrides_become_hex,
           text_escape_invalid_utf8_becomes_hex,
