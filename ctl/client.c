@@ -141,7 +141,8 @@ static int error_exit(const struct varlink_message *m)
 	if (strcmp(name, "PermissionDenied") == 0) {
 		(void)ctl_error("permission denied: looking needs root or the group "
 		                "custos, scan and"
-		                " reload root or OperatorGroup=, mode root");
+		                " reload root or OperatorGroup=, mode and taking out of"
+		                " quarantine root");
 		return CTL_DENIED;
 	}
 	if (strcmp(name, "ReloadFailed") == 0)
@@ -255,7 +256,7 @@ int client_call(const struct ctl *ctl, const char *method, json_t *parameters,
 }
 
 int client_call_fd(const struct ctl *ctl, const char *method, json_t *parameters,
-                   int fd, json_t **ret)
+                   int fd, int timeout_msec, json_t **ret)
 {
-	return call_once(ctl, method, parameters, fd, CLIENT_TIMEOUT_MSEC, ret);
+	return call_once(ctl, method, parameters, fd, timeout_msec, ret);
 }

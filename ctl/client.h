@@ -47,4 +47,4 @@ int client_call(const struct ctl *ctl, const char *method, json_t *parameters,
                 int timeout_msec, json_t **ret_parameters);
 /* The same with one descriptor. */
 int client_call_fd(const struct ctl *ctl, const char *method, json_t *parameters,
-                   int fd, json_t **ret_parameters);
+                   int fd, int timeout_msec, json_t **ret_parameters);

@@ -153,7 +153,7 @@ int verb_explain(struct ctl *ctl, int argc, char **argv)
 	if (exe)
 		(void)json_object_set_new(p, "exe",
 		                          json_string(exe)); /* not UTF-8: unknown */
-	r = client_call_fd(ctl, "Explain", p, fd, &reply);
+	r = client_call_fd(ctl, "Explain", p, fd, CLIENT_TIMEOUT_MSEC, &reply);
 	if (r != CTL_OK)
 		return r;
 	if (ctl->json != CTL_JSON_OFF)

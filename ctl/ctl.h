@@ -36,6 +36,7 @@ struct verb {
 };
 
 extern const struct verb policy_verbs[]; /* ends with a NULL name */
+extern const struct verb quarantine_verbs[]; /* likewise */
 
 int verb_status(struct ctl *ctl, int argc, char **argv);
 int verb_events(struct ctl *ctl, int argc, char **argv);
@@ -47,6 +48,7 @@ int verb_policy_check(struct ctl *ctl, int argc, char **argv);
 int verb_policy_show(struct ctl *ctl, int argc, char **argv);
 int verb_policy_explain(struct ctl *ctl, int argc, char **argv);
 int verb_policy_exclusions(struct ctl *ctl, int argc, char **argv);
+int verb_quarantine(struct ctl *ctl, int argc, char **argv);
 int verb_reload(struct ctl *ctl, int argc, char **argv);
 int verb_mode(struct ctl *ctl, int argc, char **argv);
 int verb_doctor(struct ctl *ctl, int argc, char **argv);

@@ -32,6 +32,8 @@ static const struct verb verbs[] = {
 	{"explain", "[--exe PATH] [--uid USER] PATH",
          "What an open of this file would meet", verb_explain},
 	{"policy", "check|show|explain|exclusions", "Look at the policy", verb_policy},
+	{"quarantine", "list|info|release|export",
+         "Files that on-match=quarantine took away", verb_quarantine},
 	{"reload", "", "Read configuration, policy and rules again", verb_reload},
 	{"mode", "enforce|monitor [--for TIME] [--reason TEXT]", "Deny, or only log",
          verb_mode},
@@ -130,6 +132,7 @@ static int help(void)
 	     "Ask and steer custosd, the on-access malware scanner.\n");
 	print_verbs("", verbs);
 	print_verbs("policy ", policy_verbs);
+	print_verbs("quarantine ", quarantine_verbs);
 	puts("\n"
 	     "  --socket PATH   of custosd (" DEFAULT_SOCKET ")\n"
 	     "  -j, --json[=short|pretty|off]\n"

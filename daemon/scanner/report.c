@@ -84,7 +84,8 @@ void inquiry_report(struct inquiry *q, const struct decision *d, nsec_t spent)
 
 	if (slot->audited)
 		return;
-	if (!(d->flags & RECORD_LOGGED)) {
+	/* With log=none too, the supervisor must hear of what it has to put away. */
+	if (!(d->flags & RECORD_LOGGED) && d->action != RECORD_QUARANTINE) {
 		weight = sample_weight(q->w, spent);
 		if (weight == 0)
 			return;

@@ -363,6 +363,11 @@ int coverage_poll_fd(const struct coverage *c)
 	return c->host_mounts;
 }
 
+int coverage_host_root(const struct coverage *c)
+{
+	return c->host_root;
+}
+
 size_t coverage_n(const struct coverage *c)
 {
 	return c->n;

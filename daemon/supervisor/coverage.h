@@ -36,6 +36,9 @@ void coverage_drop(struct coverage *c);
 /* Becomes readable (EPOLLPRI) when something is mounted or unmounted. Borrowed. */
 int coverage_poll_fd(const struct coverage *c);
 
+/* O_PATH of / in the namespace we were started in. Borrowed. */
+int coverage_host_root(const struct coverage *c);
+
 size_t coverage_n(const struct coverage *c);
 const struct coverage_row *coverage_row(const struct coverage *c, size_t i);
 size_t coverage_n_failed(const struct coverage *c);

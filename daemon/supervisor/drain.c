@@ -3,7 +3,7 @@
  * Drain
  *
  * Owns: the consumer's end of both rings, in memory of its own. Must not own: what becomes of a record.
- * Hands off to: history (events), journal, statistics.
+ * Hands off to: history (events), journal, statistics, quarantine.
  *
  * Records come from the process that reads hostile files: each is copied out, then checked, then
  * used (record_sanitise()).
@@ -22,6 +22,7 @@
 #include "daemon/supervisor/broker.h"
 #include "daemon/supervisor/history.h"
 #include "daemon/supervisor/journal.h"
+#include "daemon/supervisor/quarantine.h"
 #include "daemon/supervisor/statistics.h"
 
 /* Statistics may wait this long; detections come with a kick. */
@@ -76,6 +77,7 @@ static void pass_on(struct manager *m, struct record *r)
 	} else {
 		add_opener(r);
 	}
+	quarantine_take(m->quarantine, r, line);
 	statistics_add(m->statistics, r);
 }
 

@@ -27,6 +27,10 @@ enum journal_event {
 	JOURNAL_MARK_FAILED,
 	JOURNAL_OVERFLOW,          /* the kernel's queue lost events */
 	JOURNAL_GAP,               /* time without protection has ended */
+	JOURNAL_QUARANTINED,       /* a file was taken */
+	JOURNAL_QUARANTINE_FAILED, /* it stays where it is */
+	JOURNAL_QUARANTINE_RELEASED,
+	JOURNAL_QUARANTINE_EXPORTED,
 	JOURNAL_DROPPED,           /* sent by the journal thread itself */
 	N_JOURNAL_EVENTS,
 };

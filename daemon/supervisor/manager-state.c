@@ -21,6 +21,7 @@
 #include "daemon/supervisor/journal.h"
 #include "daemon/supervisor/loader.h"
 #include "daemon/supervisor/pair.h"
+#include "daemon/supervisor/quarantine.h"
 #include "daemon/supervisor/requests.h"
 
 /* Longest time monitor mode may be asked for: weakening always ends. */
@@ -132,6 +133,17 @@ int manager_scan(struct manager *m, int fd, const char *path, manager_scan_fn do
 void manager_scan_cancel(struct manager *m, void *userdata)
 {
 	requests_cancel(m->requests, userdata);
+}
+
+int manager_quarantine(struct manager *m, const struct quarantine_ask *ask,
+                       manager_quarantine_fn done, void *userdata)
+{
+	return quarantine_ask(m->quarantine, ask, done, userdata);
+}
+
+void manager_quarantine_cancel(struct manager *m, void *userdata)
+{
+	quarantine_cancel(m->quarantine, userdata);
 }
 
 static void put_mode(struct manager *m, enum mode mode, nsec_t until, char *reason)

@@ -33,6 +33,7 @@
 #include "daemon/supervisor/lifecycle.h"
 #include "daemon/supervisor/loader.h"
 #include "daemon/supervisor/pair.h"
+#include "daemon/supervisor/quarantine.h"
 #include "daemon/supervisor/requests.h"
 #include "daemon/supervisor/server.h"
 #include "daemon/supervisor/statistics.h"
@@ -293,6 +294,8 @@ static int init_parts(struct manager *m)
 	if (r == 0)
 		r = broker_new(m->shared, m->facts_kick, &m->broker);
 	if (r == 0)
+		r = quarantine_new(m, coverage_host_root(m->coverage), &m->quarantine);
+	if (r == 0)
 		r = drain_new(m, &m->drain);
 	if (r == 0)
 		r = requests_new(m, &m->requests);
@@ -333,6 +336,8 @@ static void deinit(struct manager *m)
 	m->drain = drain_free(m->drain);
 	m->broker = broker_free(m->broker);
 	m->coverage = coverage_free(m->coverage);
+	m->group = fd_close(m->group); /* releases an open of ours that nobody answers any more */
+	m->quarantine = quarantine_free(m->quarantine);
 	m->journal = journal_free(m->journal);
 	m->statistics = statistics_free(m->statistics);
 	m->history = history_free(m->history);
@@ -345,7 +350,6 @@ static void deinit(struct manager *m)
 	free(m->last_reload_error);
 	free(m->mark_error);
 	free(m->mode_reason);
-	(void)fd_close(m->group);
 	(void)fd_close(m->shared_fd);
 	(void)fd_close(m->facts_kick);
 	(void)fd_close(m->audit_kick);

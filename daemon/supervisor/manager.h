@@ -22,7 +22,9 @@ struct requests;    /* requests.h: scan requests of custosctl */
 struct loader;      /* loader.h: the next generation on its way */
 struct drain;       /* drain.h: records out of shared memory */
 struct broker;      /* broker.h: own thread */
+struct quarantine;  /* quarantine.h: own thread */
 struct varlink_server;
+struct json_t;      /* jansson.h, which those who look inside include */
 
 enum manager_state {
 	STATE_STARTING,
@@ -61,6 +63,7 @@ struct manager {
 	struct drain *drain;
 	struct broker *broker;
 	struct requests *requests;
+	struct quarantine *quarantine;
 	int group, shared_fd, facts_kick, audit_kick; /* -1 when not open */
 	bool stopping, ready_sent, pair_lost;
 	int exit_code;
@@ -138,5 +141,28 @@ struct manager_explanation {
 };
 int manager_explain(struct manager *m, int fd, const char *path, const char *exe, uid_t uid,
                     struct manager_explanation *ret);
+
+/**
+ * manager_quarantine() - ask the quarantine something
+ * @ask:  copied; its descriptor is taken over when 0 is returned
+ * @done: called once from the event loop; @error 0 with @reply (borrowed), else negative errno
+ *        and why as text
+ *
+ * A release or export goes on when its caller has gone away (manager_quarantine_cancel()).
+ * Return: 0, -EBUSY when too many are outstanding, -ENOMEM.
+ */
+enum quarantine_op { QUARANTINE_LIST, QUARANTINE_INFO, QUARANTINE_RELEASE, QUARANTINE_EXPORT };
+struct quarantine_ask {
+	enum quarantine_op op;
+	const char *id;     /* valid; for a list: only later ones, NULL = all */
+	const char *reason; /* release: why */
+	uid_t by;
+	int fd;             /* export: regular file to write to; else -1 */
+};
+typedef void (*manager_quarantine_fn)(void *userdata, int error, const char *text,
+                                      struct json_t *reply);
+int manager_quarantine(struct manager *m, const struct quarantine_ask *ask,
+                       manager_quarantine_fn done, void *userdata);
+void manager_quarantine_cancel(struct manager *m, void *userdata);
 
 void manager_stop(struct manager *m); /* orderly: as SIGTERM */

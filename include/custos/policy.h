@@ -129,6 +129,9 @@ int policy_digest(const struct policy *p, char ret_hex[65]);
 unsigned policy_match(const struct policy *p, const struct policy_query *q, int64_t now_sec,
                       const struct policy_line **ret);
 
+/* Could @line speak of the file in @q? Facts that are not known are taken to fit. Pure. */
+bool policy_line_fits(const struct policy_line *line, const struct policy_query *q);
+
 /**
  * policy_nowatch_mount() - does the policy leave a file system without a mark?
  * @mount_facts: POLICY_FACT_MOUNT of the file system; nothing else is looked at

@@ -137,6 +137,11 @@ static unsigned line_check(const struct policy_line *line, const struct policy_q
 	               : missing;
 }
 
+bool policy_line_fits(const struct policy_line *line, const struct policy_query *q)
+{
+	return (line->events & q->event) && line_check(line, q) != NO_MATCH;
+}
+
 static bool expired(const struct policy_line *line, int64_t now_sec)
 {
 	return line->expires && now_sec >= line->expires;

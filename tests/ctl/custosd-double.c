@@ -143,6 +143,16 @@ int manager_scan(struct manager *m, int fd, const char *path, manager_scan_fn do
 	return -EBUSY;
 }
 
+int manager_quarantine(struct manager *m, const struct quarantine_ask *ask,
+                       manager_quarantine_fn done, void *userdata)
+{
+	return -EBUSY;
+}
+
+void manager_quarantine_cancel(struct manager *m, void *userdata)
+{
+}
+
 void manager_scan_cancel(struct manager *m, void *userdata)
 {
 	for (unsigned i = 0; i < OUTSTANDING_MAX; i++) {

@@ -239,6 +239,22 @@ int manager_scan(struct manager *manager, int fd, const char *path,
 	return 0;
 }
 
+int manager_quarantine(struct manager *manager, const struct quarantine_ask *ask,
+                       manager_quarantine_fn done, void *userdata)
+{
+	asked.quarantine = *ask;
+	snprintf(asked.quarantine_id, sizeof(asked.quarantine_id), "%s", ask->id ?: "");
+	snprintf(asked.reason, sizeof(asked.reason), "%s", ask->reason ?: "");
+	asked.quarantine_done = done;
+	asked.quarantine_data = userdata;
+	return 0;
+}
+
+void manager_quarantine_cancel(struct manager *manager, void *userdata)
+{
+	asked.n_cancelled++;
+}
+
 void manager_scan_cancel(struct manager *manager, void *userdata)
 {
 	asked.n_cancelled++;

@@ -32,6 +32,10 @@ struct request { /* what the doubles were asked */
 	enum mode mode;
 	nsec_t ttl;
 	char reason[64];
+	struct quarantine_ask quarantine; /* its strings are gone: */
+	char quarantine_id[64];
+	manager_quarantine_fn quarantine_done;
+	void *quarantine_data;
 };
 
 extern struct manager m;

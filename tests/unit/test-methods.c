@@ -288,6 +288,75 @@ START_TEST(set_mode_monitor_needs_a_reason)
 }
 END_TEST
 
+#define ID "20260131T235959Z-0123abcd"
+
+START_TEST(quarantine_checks_before_it_asks)
+{
+	static const char *const bad[] = {
+		CALL_WITH("Quarantine", "{\"id\":\"../../x\"}"),
+		CALL_WITH("Quarantine", "{\"id\":\"\"}"),
+		CALL_WITH("Quarantine", "{\"after\":\"20260131T235959Z-0123abcg\"}"),
+		CALL_WITH("Quarantine", "{\"id\":\"" ID "\",\"after\":\"" ID "\"}"),
+		CALL_WITH("QuarantineRelease", "{\"id\":\"" ID "\"}"),
+		CALL_WITH("QuarantineRelease", "{\"id\":\"" ID "\",\"reason\":\" \"}"),
+		CALL_WITH("QuarantineRelease", "{\"id\":\"x\",\"reason\":\"y\"}"),
+		CALL_WITH("QuarantineExport", "{\"id\":\"" ID "\",\"fd\":0}"),
+		CALL_WITH("QuarantineExport", "{\"id\":\"" ID "\",\"fd\":1}"),
+	};
+	int fd;
+
+	setup();
+	if (geteuid() != 0) {
+		fprintf(stderr, "skip: needs root\n");
+		teardown();
+		return;
+	}
+	fd = client();
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		call(fd, bad[i]);
+		expect_error(fd, "org.varlink.service.InvalidParameter");
+	}
+	ck_assert_ptr_null(asked.quarantine_data);
+	close(fd);
+	fd = client_as(NOBODY, getegid());
+	call(fd, CALL_WITH("QuarantineRelease", "{\"id\":\"" ID "\",\"reason\":\"y\"}"));
+	expect_error(fd, "org.varlink.service.PermissionDenied");
+	ck_assert_ptr_null(asked.quarantine_data);
+	close(fd);
+	teardown();
+}
+END_TEST
+
+START_TEST(quarantine_answers_or_is_cancelled)
+{
+	json_t *answer = json_pack("{s:s}", "path", "/x"), *root;
+	int fd;
+
+	setup();
+	fd = client();
+	call(fd, CALL_WITH("Quarantine", "{\"id\":\"" ID "\"}"));
+	ck_assert_int_eq(asked.quarantine.op, QUARANTINE_INFO);
+	ck_assert_str_eq(asked.quarantine_id, ID);
+	asked.quarantine_done(asked.quarantine_data, 0, "", answer);
+	turn();
+	root = reply(fd);
+	ck_assert_str_eq(json_string_value(member(root, "path")), "/x");
+	json_decref(root);
+	call(fd, CALL("Quarantine"));
+	ck_assert_int_eq(asked.quarantine.op, QUARANTINE_LIST);
+	asked.quarantine_done(asked.quarantine_data, -ENOENT, "no such entry", NULL);
+	turn();
+	expect_error(fd, "io.custos.Manager.Failed");
+	ck_assert_uint_eq(asked.n_cancelled, 0);
+	call(fd, CALL("Quarantine"));
+	close(fd);
+	turn();
+	ck_assert_uint_eq(asked.n_cancelled, 1);
+	json_decref(answer);
+	teardown();
+}
+END_TEST
+
 START_TEST(policy_is_sent_in_parts)
 {
 	char text[128];
@@ -447,6 +516,7 @@ UNIT_MAIN("methods", events_past_then_mark_then_live,
           events_slow_subscriber_is_told_dropped, scan_files_are_answered_by_index,
           scan_busy_scanner_is_asked_again, scan_client_gone_cancels_and_leaks_nothing,
           fds_too_many_or_unwanted_are_closed, reload_answers_when_done_or_why_not,
+          quarantine_checks_before_it_asks, quarantine_answers_or_is_cancelled,
           set_mode_monitor_needs_a_reason, policy_is_sent_in_parts,
           policy_none_yet_is_an_error, explain_open_file_is_explained,
           get_interface_description_serves_the_text, status_call_gives_the_contract,
