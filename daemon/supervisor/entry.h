@@ -19,14 +19,12 @@ enum journal_event {
 	JOURNAL_DEGRADED,
 	JOURNAL_RESTORED,
 	JOURNAL_SCANNER_RESTARTED,
-	JOURNAL_SCAN_TIMEOUT,
 	JOURNAL_RELOADED,
 	JOURNAL_RELOAD_FAILED,
 	JOURNAL_MODE_CHANGED,
 	JOURNAL_POLICY_CHANGED,
 	JOURNAL_MARK_FAILED,
 	JOURNAL_OVERFLOW,          /* the kernel's queue lost events */
-	JOURNAL_GAP,               /* time without protection has ended */
 	JOURNAL_QUARANTINED,       /* a file was taken */
 	JOURNAL_QUARANTINE_FAILED, /* it stays where it is */
 	JOURNAL_QUARANTINE_RELEASED,

@@ -129,6 +129,19 @@ static void on_first_load(void *userdata, uint64_t generation, const char *error
 	become_ready(m);
 }
 
+/* Auditors watch the policy, not the rules: a message of its own, with what tells two apart. */
+static void report_policy_change(struct manager *m)
+{
+	char now[65], before[65];
+
+	if (!m->previous_policy || policy_digest(m->policy, now) < 0 ||
+	    policy_digest(m->previous_policy, before) < 0 || strcmp(now, before) == 0)
+		return;
+	journal_event(m->journal, JOURNAL_POLICY_CHANGED, LOG_NOTICE,
+	              "the policy is another: %zu lines, digest %.16s (was %.16s)",
+	              policy_n_lines(m->policy), now, before);
+}
+
 /* Every later load, whoever asked for it. */
 static void after_load(struct manager *m, const char *error)
 {
@@ -145,6 +158,7 @@ static void after_load(struct manager *m, const char *error)
 	}
 	server_resolve_groups(m->server);
 	(void)update_coverage(m); /* the state tells */
+	report_policy_change(m);
 	journal_event(m->journal, JOURNAL_RELOADED, LOG_INFO, "generation %llu is in force",
 	              (unsigned long long)m->generation);
 }
