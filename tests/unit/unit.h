@@ -15,7 +15,7 @@
 	int main(void)                                                                   \
 	{                                                                                \
 		if (!(able)) {                                                           \
-			(void)puts("skipped: " why);                                     \
+			(void)puts("skip: " why);                                        \
 			return 77;                                                       \
 		}                                                                        \
 		const TTest *const cases[] = {__VA_ARGS__};                              \
