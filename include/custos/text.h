@@ -19,6 +19,9 @@ size_t text_utf8_decode(const char *s, size_t len, uint32_t *ret);
 /* True if all @len bytes are strict UTF-8 without NUL. */
 bool text_utf8_valid(const char *s, size_t len);
 
+/* True if text_escape() would change nothing but backslashes. */
+bool text_harmless(const char *s, size_t len);
+
 /**
  * text_escape() - make bytes safe for a terminal, a log line and a table cell
  * @s:   bytes, e.g. a file name

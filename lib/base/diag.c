@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "custos/cleanup.h"
+#include "custos/text.h"
 
 static int diag_keep(struct diag *d, struct diag_item item)
 {
@@ -34,6 +35,18 @@ static void diag_item_free(struct diag_item item)
 	free(item.reason);
 }
 
+/* Safe for a terminal and for JSON: reasons quote what is wrong, which can be any bytes. */
+__attribute__((format(printf, 1, 0))) static char *reason_text(const char *fmt, va_list ap)
+{
+	_cleanup_(freep) char *raw = NULL;
+
+	if (vasprintf(&raw, fmt, ap) < 0) {
+		raw = NULL; /* undefined by then */
+		return NULL;
+	}
+	return text_harmless(raw, strlen(raw)) ? ptr_take(&raw) : text_escape(raw, strlen(raw));
+}
+
 int diag_add(struct diag *d, const char *file, unsigned line, const char *fmt, ...)
 {
 	struct diag_item item = {.line = line};
@@ -44,8 +57,7 @@ int diag_add(struct diag *d, const char *file, unsigned line, const char *fmt, .
 
 	d->n_total++;
 	va_start(ap, fmt);
-	if (vasprintf(&item.reason, fmt, ap) < 0)
-		item.reason = NULL;
+	item.reason = reason_text(fmt, ap);
 	va_end(ap);
 	if (file)
 		item.file = strdup(file);

@@ -73,6 +73,19 @@ static bool is_harmless(uint32_t cp)
 	return !(cp >= 0x2066 && cp <= 0x2069); /* isolates */
 }
 
+bool text_harmless(const char *s, size_t len)
+{
+	for (size_t i = 0; i < len;) {
+		uint32_t cp = 0;
+		size_t n = text_utf8_decode(s + i, len - i, &cp);
+
+		if (n == 0 || !is_harmless(cp))
+			return false;
+		i += n;
+	}
+	return true;
+}
+
 static char *put_hex_escape(char *out, uint8_t byte)
 {
 	*out++ = '\\';

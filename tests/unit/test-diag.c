@@ -57,5 +57,19 @@ START_TEST(diag_move_empties_source)
 }
 END_TEST
 
+/* What is wrong is quoted, and may be anything; a terminal and a JSON reader get the same text. */
+START_TEST(diag_add_hostile_bytes_are_escaped)
+{
+	_cleanup_(diag_deinit) struct diag d = DIAG_NULL;
+
+	(void)diag_add(&d, "f", 1, "only \\\" and %s", "\xc3\xa9");
+	ck_assert_str_eq(d.items[0].reason, "only \\\" and \xc3\xa9");
+
+	(void)diag_add(&d, "f", 1, "'%s' is no action", "\xff\xc2\x9b" "31m\\x\xc3\xa9");
+	ck_assert_str_eq(d.items[1].reason, "'\\xff\\xc2\\x9b31m\\\\x\xc3\xa9' is no action");
+}
+END_TEST
+
 UNIT_MAIN("diag", diag_add_with_file_and_line_prints_them, diag_add_at_limit_keeps_all,
-          diag_add_past_limit_counts_and_says_so, diag_move_empties_source)
+          diag_add_past_limit_counts_and_says_so, diag_move_empties_source,
+          diag_add_hostile_bytes_are_escaped)
