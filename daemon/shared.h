@@ -118,6 +118,7 @@ struct instance {
 	_Atomic uint32_t crash_slot; /* scanner's fault handler: index + 1 of the slot at fault */
 	_Atomic uint32_t number;     /* keeper: the instance in this place; 0: none */
 	_Atomic uint32_t sealed;     /* scanner: seal is on, readers are about to start */
+	_Atomic uint32_t quiet;      /* scanner: its readers have left, it reads no more events */
 	_Atomic uint32_t pongs;      /* scanner: pings answered */
 	_Atomic uint32_t pid;        /* scanner: its own, for a supervisor whose keeper died */
 };

@@ -74,6 +74,7 @@ static void prepare_place(struct keeper *k, unsigned place, uint32_t number)
 	atomic_store(&in->commands, 0);
 	atomic_store(&in->crash_slot, 0);
 	atomic_store(&in->sealed, 0);
+	atomic_store(&in->quiet, 0);
 	atomic_store(&in->pongs, 0);
 	atomic_store(&in->pid, 0);
 	atomic_store(&in->number, number);

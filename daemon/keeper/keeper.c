@@ -62,6 +62,21 @@ static void commit(struct keeper *k, unsigned place)
 	k->current = k->pending;
 	k->pending = (struct generation){0};
 	children_drain_others(k, place, COMMAND_DRAIN);
+	k->loaded = msg;
+}
+
+/* "Loaded" means that no event read from now on is judged by older rules. */
+static void announce(struct keeper *k)
+{
+	struct message msg = k->loaded;
+
+	if (msg.type == 0)
+		return;
+	for (unsigned i = 0; i < N_PLACES; i++)
+		if (k->child[i].pid && k->child[i].generation != msg.generation &&
+		    !atomic_load(&k->shared->place[i].quiet))
+			return;
+	k->loaded.type = 0;
 	keeper_tell(k, &msg);
 }
 
@@ -145,6 +160,7 @@ static void settle(struct keeper *k, nsec_t now)
 	}
 	if (k->pending.number)
 		try_pending(k);
+	announce(k);
 	if (!active && k->current.number)
 		watch_deadlines(k, now);
 	if (!children_active(k) && k->current.number && now >= k->hurry)
@@ -171,7 +187,8 @@ void keeper_run(struct keeper *k)
 		nsec_t now;
 
 		/* EINTR: look around anyway */
-		(void)poll(pfds, ARRAY_SIZE(pfds), k->pending.number ? TRIAL_TICK_MSEC : TICK_MSEC);
+		(void)poll(pfds, ARRAY_SIZE(pfds), k->pending.number || k->loaded.type ? TRIAL_TICK_MSEC :
+		                                                        TICK_MSEC);
 		now = clock_now();
 		if (pfds[1].revents) {
 			drain_signals();

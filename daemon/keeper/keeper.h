@@ -44,6 +44,7 @@ struct keeper {
 	struct generation pending; /* loaded; in force once a scanner of it is sealed */
 	nsec_t idle_since;         /* the kernel's queue has not moved since; 0: it is empty */
 	uint64_t idle_events;      /* events read by then */
+	struct message loaded;     /* to be told once no older scanner reads; type 0: none */
 	struct message unsent;     /* news that must arrive; type 0: none */
 };
 

@@ -192,7 +192,8 @@ void *reader_main(void *arg)
 		}
 		more = read_more(rd, more);
 	}
-	atomic_fetch_sub(&sc->n_reading, 1);
+	if (atomic_fetch_sub(&sc->n_reading, 1) == 1)
+		atomic_store(&sc->cfg.shared->place[sc->cfg.place].quiet, 1);
 	waitpoint_wake(&sc->slots->freed, INT32_MAX);
 	return NULL;
 }
