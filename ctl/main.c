@@ -59,9 +59,16 @@ int ctl_error(const char *fmt, ...)
 	fputs("custosctl: ", stderr);
 	for (char *line = text, *next; line; line = next) {
 		_cleanup_(freep) char *safe = NULL;
+		size_t len;
 
 		next = strchr(line, '\n');
-		safe = text_escape(line, next ? (size_t)(next - line) : strlen(line));
+		len = next ? (size_t)(next - line) : strlen(line);
+		/* What is harmless is shown as it came: custosd's texts are escaped already,
+		 * and a backslash is doubled once only. */
+		if (text_harmless(line, len))
+			safe = strndup(line, len);
+		else
+			safe = text_escape(line, len);
 		fprintf(stderr, "%s\n", safe ?: "out of memory");
 		next += next ? 1 : 0;
 	}
