@@ -55,6 +55,6 @@ load_stop() {
 	LOAD_STATUS=$?
 	LOAD_RESULT=$(cat "$WORK/out/load.$1")
 	note "load $1: $LOAD_RESULT"
-	head -5 "$WORK/out/load.$1.err"
+	head -20 "$WORK/out/load.$1.err"
 }
 load_number() { sed -E "s/.*\b$1=([0-9]+).*/\1/" <<<"$LOAD_RESULT"; }
