@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Lease: does a file have a writer just now? */
+#pragma once
+
+/**
+ * lease_no_writer() - ask by taking a read lease and giving it back at once
+ * @fd: regular file, opened for reading
+ *
+ * The kernel refuses the lease while anybody has the file open for writing or mapped through such a
+ * descriptor, also one still in flight in a socket, bound to a loop device, or being opened (an
+ * open(2) for writing counts from before its permission event). On overlayfs it looks at the wrong
+ * inode, and says yes too often: see fanotify.md §3.
+ *
+ * For the moment between the two calls an open for writing waits, or fails with EAGAIN if it is
+ * O_NONBLOCK; the kernel sends us SIGIO then, which must be blocked or ignored.
+ *
+ * Context: any thread; two system calls, half a microsecond; CAP_LEASE, or the file's owner.
+ * Return: 1 no writer, 0 a writer, or a negative errno: it cannot be told.
+ */
+int lease_no_writer(int fd);
