@@ -5,11 +5,18 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include "custos/digest.h"
 #include "custos/ruleset.h"
 #include "custos/types.h"
 #include "custos/verdict.h"
 
 struct engine; /* one per worker thread: buffer, digest contexts, YARA scanner */
+
+/* The digests that were computed of one file, to look it up again without reading it. */
+struct engine_digests {
+	unsigned have; /* mask of 1 << enum digest_alg; 0: not hashed to the end */
+	uint8_t digest[N_DIGESTS][DIGEST_MAX_BYTES];
+};
 
 struct engine_input {
 	int fd;                   /* regular file, read with pread() only; borrowed */
@@ -18,6 +25,7 @@ struct engine_input {
 	const struct stat *st;    /* of @fd, if the caller has it; NULL: asked for here */
 	nsec_t deadline;          /* absolute, CLOCK_MONOTONIC; the scan gives up near it. One slow
 	                           * regular expression of libyara can overrun it by seconds */
+	struct engine_digests *ret_digests; /* NULL, or what to fill; always set */
 };
 
 /**
@@ -53,3 +61,27 @@ void engine_freep(struct engine **e);
  * as long), futex. No log. The file offset of @in->fd is not moved.
  */
 void engine_scan(struct engine *e, const struct engine_input *in, struct finding *ret);
+
+enum engine_recall {
+	RECALL_SAME,  /* still clean */
+	RECALL_FOUND, /* a list has it now */
+	RECALL_MISS,  /* cannot be told without reading the file */
+};
+
+/**
+ * ruleset_recall() - judge a clean file again by its digests alone
+ * @d:          of a file that engine_scan() found clean (no reason, or allow list) under a
+ *              rule set with the same ruleset_yara_id() as @rs
+ * @size_bytes: of that file
+ * @yara_ran:   false when the allow list spared it the YARA rules (REASON_ALLOWLIST): then
+ *              it is a miss as soon as no list has it and @rs has rules
+ * @f:          unless a miss: exactly what engine_scan() would say now
+ *
+ * Says nothing about size limits: those are the caller's. Where a rule looks at more than
+ * the bytes (ruleset_uses_names(), _owner(), _time()) the caller sees to it that these are
+ * the same, too.
+ *
+ * Context: any thread; pure; touches a few cache lines for each list.
+ */
+enum engine_recall ruleset_recall(const struct ruleset *rs, const struct engine_digests *d,
+                                  uint64_t size_bytes, bool yara_ran, struct finding *f);

@@ -4,7 +4,7 @@
  *
  * Owns: the private buffer a file is read into, and the order in which it is judged.
  * Must not own: descriptors, paths, time limits (its caller), decisions (policy).
- * Hands off to: hashdb and rules, and back to the caller with one finding.
+ * Hands off to: recall (lists) and rules, and back to the caller with one finding.
  *
  * Bytes are read once, never mapped: what is hashed is what the rules see, and a file
  * that is truncated meanwhile cannot raise SIGBUS.
@@ -88,17 +88,6 @@ static int map_buffer(struct engine *e)
 	return mprotect(e->buf + e->buf_bytes, page, PROT_NONE) < 0 ? -errno : 0;
 }
 
-static unsigned wanted_digests(const struct ruleset *rs)
-{
-	/* it identifies the file in every record */
-	unsigned wanted = 1U << DIGEST_SHA256;
-
-	for (unsigned alg = 0; alg < N_DIGESTS; alg++)
-		if (rs->block[alg].n > 0)
-			wanted |= 1U << alg;
-	return wanted;
-}
-
 int engine_new(const struct ruleset *rs, uint64_t max_size_bytes, struct engine **ret)
 {
 	struct engine *e = calloc(1, sizeof(*e));
@@ -110,7 +99,7 @@ int engine_new(const struct ruleset *rs, uint64_t max_size_bytes, struct engine 
 	e->max_size_bytes = max_size_bytes;
 	r = map_buffer(e);
 	if (r == 0)
-		r = digests_init(&e->digests, wanted_digests(rs));
+		r = digests_init(&e->digests, ruleset_digests(rs));
 	if (r == 0 && rs->rules)
 		r = rules_scanner_new(rs->rules, &e->scanner);
 	if (r < 0) {
@@ -196,33 +185,6 @@ static enum reason read_and_hash(struct engine *e, const struct engine_input *in
 	}
 }
 
-static bool is_blocked(const struct engine *e,
-                       uint8_t digest[N_DIGESTS][DIGEST_MAX_BYTES], struct finding *f)
-{
-	for (unsigned alg = 0; alg < N_DIGESTS; alg++) {
-		const char *name;
-
-		if (!hashdb_lookup(&e->rs->block[alg], digest[alg], f->size_bytes,
-		                   &name))
-			continue;
-		(void)snprintf(f->rule, sizeof(f->rule), "%s", name);
-		conclude(f, VERDICT_MALICIOUS, REASON_HASH);
-		return true;
-	}
-	return false;
-}
-
-static bool is_allowed(const struct engine *e, const uint8_t *sha256, struct finding *f)
-{
-	const char *name;
-
-	if (!hashdb_lookup(&e->rs->allow, sha256, f->size_bytes, &name))
-		return false;
-	(void)snprintf(f->rule, sizeof(f->rule), "%s", name);
-	conclude(f, VERDICT_CLEAN, REASON_ALLOWLIST);
-	return true;
-}
-
 static void run_rules(struct engine *e, const struct engine_input *in, uid_t owner,
                       struct finding *f)
 {
@@ -254,23 +216,21 @@ static void run_rules(struct engine *e, const struct engine_input *in, uid_t own
 }
 
 static void judge(struct engine *e, const struct engine_input *in, uid_t owner,
-                  struct finding *f)
+                  struct engine_digests *d, struct finding *f)
 {
-	uint8_t digest[N_DIGESTS][DIGEST_MAX_BYTES];
-
-	if (digests_final(&e->digests, digest) < 0) {
+	if (digests_final(&e->digests, d->digest) < 0) {
 		give_up(f, REASON_ENGINE);
 		return;
 	}
-	memcpy(f->sha256, digest[DIGEST_SHA256], SHA256_BYTES);
+	d->have = e->digests.wanted;
+	memcpy(f->sha256, d->digest[DIGEST_SHA256], SHA256_BYTES);
 	f->has_sha256 = true;
 
 	if (f->size_bytes <= EICAR_MAX_BYTES &&
 	    eicar_is(e->buf, (size_t)f->size_bytes)) {
 		(void)snprintf(f->rule, sizeof(f->rule), "EICAR-Test-File");
 		conclude(f, VERDICT_MALICIOUS, REASON_EICAR);
-	} else if (is_blocked(e, digest, f) ||
-	           is_allowed(e, digest[DIGEST_SHA256], f)) {
+	} else if (ruleset_lists_have(e->rs, d, f)) {
 		return;
 	} else if (e->scanner) {
 		run_rules(e, in, owner, f);
@@ -292,9 +252,12 @@ void engine_scan(struct engine *e, const struct engine_input *in, struct finding
 {
 	uint64_t max_bytes = MIN(in->max_size_bytes, e->max_size_bytes);
 	enum reason reason;
+	struct engine_digests own_digests;
+	struct engine_digests *d = in->ret_digests ? in->ret_digests : &own_digests;
 	struct stat own;
 	const struct stat *st = in->st;
 
+	*d = (struct engine_digests){0};
 	*ret = (struct finding){.verdict = VERDICT_UNKNOWN};
 	if (!st && fstat(in->fd, &own) == 0)
 		st = &own;
@@ -312,7 +275,7 @@ void engine_scan(struct engine *e, const struct engine_input *in, struct finding
 	}
 	reason = read_and_hash(e, in, max_bytes, (uint64_t)st->st_size, ret);
 	if (reason == REASON_NONE)
-		judge(e, in, st->st_uid, ret);
+		judge(e, in, st->st_uid, d, ret);
 	else
 		give_up(ret, reason);
 	release_pages(e, ret->size_bytes);

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "custos/engine.h"
 #include "custos/hashdb.h"
 #include "custos/image.h"
 #include "custos/rules.h"
@@ -16,3 +17,11 @@ struct ruleset {
 	struct hashdb block[N_DIGESTS];
 	struct hashdb allow; /* SHA-256 */
 };
+
+/* The digests that looking a file up takes: mask of 1 << enum digest_alg, never empty. */
+unsigned ruleset_digests(const struct ruleset *rs);
+
+/* Is the file on a list? If so verdict, reason and rule of @f are set. The block lists
+ * come first. @d: holds ruleset_digests(); @f: its size_bytes counts. */
+bool ruleset_lists_have(const struct ruleset *rs, const struct engine_digests *d,
+                        struct finding *f);
