@@ -38,7 +38,7 @@ static struct engine *start(void)
 		abort();
 	image_writer_section(w, IMAGE_YARA);
 	if (rules_compiled_write(c, image_writer_add, w) < 0 ||
-	    image_writer_finish(w, IMAGE_OPT_VARIABLES, &counts) < 0 || image_seal(fd) < 0 ||
+	    image_writer_finish(w, rules_compiled_uses(c), &counts) < 0 || image_seal(fd) < 0 ||
 	    ruleset_load(fd, &rs) < 0 || engine_new(rs, 1 << 20, &e) < 0)
 		abort();
 	image_writer_free(w);

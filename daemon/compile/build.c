@@ -137,9 +137,7 @@ static int write_image(int out_fd, struct tables *t, const struct rules_compiled
 		r = rules_compiled_write(rules, image_writer_add, w);
 	}
 	if (r == 0)
-		r = image_writer_finish(
-			w, rules_compiled_uses_vars(rules) ? IMAGE_OPT_VARIABLES : 0,
-			&counts);
+		r = image_writer_finish(w, rules_compiled_uses(rules), &counts);
 	if (r == 0)
 		*ret = counts;
 	return r;

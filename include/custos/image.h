@@ -14,12 +14,8 @@ enum image_section {
 	N_IMAGE_SECTIONS,
 };
 
-enum image_option {
-	IMAGE_OPT_VARIABLES = 1, /* some rule may use filename, filepath, ... */
-};
-
 #define IMAGE_MAGIC     "CUSTOSRI"
-#define IMAGE_VERSION   1
+#define IMAGE_VERSION   2
 #define IMAGE_ALIGNMENT 64
 
 /* At offset 0. Host byte order: an image never leaves the machine. */
@@ -27,13 +23,15 @@ struct image_header {
 	char magic[8];
 	uint32_t version;
 	uint32_t yara_version; /* libyara's compiled format changes between releases */
-	uint32_t options;
+	uint32_t uses; /* mask of enum ruleset_use */
 	uint32_t reserved; /* zero */
 	uint64_t total_bytes;
 	struct ruleset_counts counts;
 	struct {
 		uint64_t offset; /* multiple of IMAGE_ALIGNMENT */
 		uint64_t size;   /* 0: none */
+		/* its identity, not a check: zero for none */
+		uint8_t sha256[DIGEST_MAX_BYTES];
 	} sections[N_IMAGE_SECTIONS];
 	uint8_t sha256[DIGEST_MAX_BYTES]; /* of all behind the header, then of the
 	                                   * header with this field zero */
@@ -56,10 +54,10 @@ void image_writer_section(struct image_writer *w, enum image_section section);
 /* Append; fits hashdb_sink. Return: 0 or a negative errno, which sticks. */
 int image_writer_add(void *writer, const void *data, size_t len);
 /*
- * Write the header last, so that a half-written image is none. Return: 0 or a negative
- * errno.
+ * Write the header last, so that a half-written image is none. @uses: mask of enum
+ * ruleset_use. Return: 0 or a negative errno.
  */
-int image_writer_finish(struct image_writer *w, uint32_t options,
+int image_writer_finish(struct image_writer *w, uint32_t uses,
                         const struct ruleset_counts *counts);
 
 /* Make a memfd unchangeable for everybody, for ever. Return: 0 or a negative errno. */

@@ -2,9 +2,8 @@
 /* YARA rules: from text to the form rules_load() takes */
 #pragma once
 
-#include <stdbool.h>
-
 #include "custos/diag.h"
+#include "custos/ruleset.h"
 
 /* One file of rules. Its text is also what an include statement naming it gets. */
 struct rules_source {
@@ -35,8 +34,9 @@ struct rules_compiled *rules_compiled_free(struct rules_compiled *c);
 void rules_compiled_freep(struct rules_compiled **c);
 
 uint64_t rules_compiled_count(const struct rules_compiled *c);
-/* Does some rule look at an external variable? If not, setting them can be saved. */
-bool rules_compiled_uses_vars(const struct rules_compiled *c);
+/* What do the rules look at besides the bytes? Mask of enum ruleset_use. Found out by
+ * leaving it away: a file that compiles without a variable does not use it. */
+unsigned rules_compiled_uses(const struct rules_compiled *c);
 
 typedef int (*rules_sink)(void *userdata, const void *data, size_t len);
 

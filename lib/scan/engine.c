@@ -190,7 +190,7 @@ static void run_rules(struct engine *e, const struct engine_input *in, uid_t own
 {
 	const char *const *vars = NULL;
 
-	if (e->rs->uses_vars) {
+	if (e->rs->uses & RULESET_USES_VARS) {
 		engine_vars_set(&e->vars, in->path, owner, e->buf,
 		                (size_t)f->size_bytes);
 		vars = e->vars.values;

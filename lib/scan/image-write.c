@@ -2,7 +2,7 @@
 /*
  * Rule image: writing
  *
- * Owns: the place of each section in the image, and the checksum.
+ * Owns: the place and identity of each section in the image, and the checksum.
  * Must not own: what the sections hold, or the descriptor.
  */
 #include <errno.h>
@@ -20,7 +20,8 @@ struct image_writer {
 	int error;    /* first failure, 0 when none */
 	int section;  /* enum image_section, or -1 before the first */
 	uint64_t off; /* of the next byte added */
-	struct digests digests;
+	struct digests digests; /* of the image */
+	struct digests section_digests;
 	struct image_header header;
 	size_t used; /* bytes in buffer, the last ones before off */
 	uint8_t buffer[BUFFER_BYTES];
@@ -50,6 +51,8 @@ static int flush(struct image_writer *w)
 		w->error = write_at(w->fd, w->buffer, w->used, w->off - w->used);
 	if (w->error == 0)
 		w->error = digests_update(&w->digests, w->buffer, w->used);
+	if (w->error == 0 && w->section >= 0)
+		w->error = digests_update(&w->section_digests, w->buffer, w->used);
 	w->used = 0;
 	return w->error;
 }
@@ -64,6 +67,8 @@ int image_writer_new(int fd, uint32_t yara_version, struct image_writer **ret)
 	r = digests_init(&w->digests, 1U << DIGEST_SHA256);
 	if (r == 0)
 		r = digests_begin(&w->digests);
+	if (r == 0)
+		r = digests_init(&w->section_digests, 1U << DIGEST_SHA256);
 	if (r < 0) {
 		image_writer_free(w);
 		return r;
@@ -80,8 +85,10 @@ int image_writer_new(int fd, uint32_t yara_version, struct image_writer **ret)
 
 struct image_writer *image_writer_free(struct image_writer *w)
 {
-	if (w)
+	if (w) {
 		digests_deinit(&w->digests);
+		digests_deinit(&w->section_digests);
+	}
 	free(w);
 	return NULL;
 }
@@ -110,36 +117,53 @@ int image_writer_add(void *writer, const void *data, size_t len)
 	return w->error;
 }
 
+/* Its bytes alone are in the digest: what is in the buffer may belong to no other. */
+static void close_section(struct image_writer *w)
+{
+	uint64_t size = w->off - w->header.sections[w->section].offset;
+	uint8_t out[N_DIGESTS][DIGEST_MAX_BYTES];
+
+	w->header.sections[w->section].size = size;
+	if (flush(w) < 0)
+		return;
+	w->error = digests_final(&w->section_digests, out);
+	if (w->error == 0 && size > 0)
+		memcpy(w->header.sections[w->section].sha256, out[DIGEST_SHA256],
+		       sizeof(w->header.sections[w->section].sha256));
+}
+
 static void end_section(struct image_writer *w)
 {
 	static const uint8_t zeros[IMAGE_ALIGNMENT];
 
 	if (w->section >= 0)
-		w->header.sections[w->section].size =
-			w->off - w->header.sections[w->section].offset;
+		close_section(w);
 	w->section = -1;
 	if (w->off % IMAGE_ALIGNMENT != 0)
 		(void)image_writer_add(w, zeros,
 		                       IMAGE_ALIGNMENT - w->off % IMAGE_ALIGNMENT);
+	(void)flush(w); /* its failure is in w->error */
 }
 
 void image_writer_section(struct image_writer *w, enum image_section section)
 {
 	end_section(w);
+	if (w->error == 0)
+		w->error = digests_begin(&w->section_digests);
 	w->section = (int)section;
 	w->header.sections[section].offset = w->off;
 }
 
-int image_writer_finish(struct image_writer *w, uint32_t options,
+int image_writer_finish(struct image_writer *w, uint32_t uses,
                         const struct ruleset_counts *counts)
 {
 	uint8_t out[N_DIGESTS][DIGEST_MAX_BYTES];
 	int r;
 
 	end_section(w);
-	if (flush(w) < 0)
+	if (w->error < 0)
 		return w->error;
-	w->header.options = options;
+	w->header.uses = uses;
 	w->header.counts = *counts;
 	w->header.total_bytes = w->off;
 	r = digests_update(&w->digests, &w->header, sizeof(w->header));

@@ -75,7 +75,7 @@ int image_check(const void *mem, size_t size, uint32_t yara_version)
 	if (size < sizeof(*h) || memcmp(h->magic, IMAGE_MAGIC, sizeof(h->magic)) != 0)
 		return -EBADMSG;
 	if (h->version != IMAGE_VERSION || h->yara_version != yara_version ||
-	    h->options > IMAGE_OPT_VARIABLES || h->reserved != 0 ||
+	    h->uses > RULESET_USES_ALL || h->reserved != 0 ||
 	    h->total_bytes != size)
 		return -EBADMSG;
 	if (!sections_are_valid(h))

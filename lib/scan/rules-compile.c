@@ -20,8 +20,11 @@
 
 struct rules_compiled {
 	struct rules rules;
-	bool uses_vars;
+	unsigned uses; /* mask of enum ruleset_use */
 };
+
+#define VARS_ALL  ((1U << N_RULES_VARS) - 1)
+#define VARS_NAME (1U << RULES_FILENAME | 1U << RULES_FILEPATH | 1U << RULES_EXTENSION)
 
 /* While one file is compiled. */
 struct job {
@@ -59,7 +62,8 @@ static void on_include_free(const char *text, void *userdata)
 {
 }
 
-static int new_compiler(struct job *job, bool with_vars, YR_COMPILER **ret)
+/* @vars: mask of 1 << enum rules_var, those that the rules may use */
+static int new_compiler(struct job *job, unsigned vars, YR_COMPILER **ret)
 {
 	YR_COMPILER *c;
 
@@ -67,9 +71,10 @@ static int new_compiler(struct job *job, bool with_vars, YR_COMPILER **ret)
 		return -ENOMEM;
 	yr_compiler_set_callback(c, on_error, job);
 	yr_compiler_set_include_callback(c, on_include, on_include_free, job);
-	for (unsigned i = 0; with_vars && i < N_RULES_VARS; i++) {
-		if (yr_compiler_define_string_variable(c, rules_var_name(i), "") !=
-		    ERROR_SUCCESS) {
+	for (unsigned i = 0; i < N_RULES_VARS; i++) {
+		if ((vars & 1U << i) &&
+		    yr_compiler_define_string_variable(c, rules_var_name(i), "") !=
+		            ERROR_SUCCESS) {
 			yr_compiler_destroy(c);
 			return -ENOMEM;
 		}
@@ -99,11 +104,11 @@ static int get_rules(YR_COMPILER *c, YR_RULES **ret)
 }
 
 /* One file alone. On success *ret holds its rules. */
-static int compile_alone(struct job *job, const struct rules_source *s, bool with_vars,
+static int compile_alone(struct job *job, const struct rules_source *s, unsigned vars,
                          YR_RULES **ret)
 {
 	YR_COMPILER *c;
-	int r = new_compiler(job, with_vars, &c);
+	int r = new_compiler(job, vars, &c);
 
 	if (r < 0)
 		return r;
@@ -114,36 +119,61 @@ static int compile_alone(struct job *job, const struct rules_source *s, bool wit
 	return r;
 }
 
+/* The same, and an error in it goes untold. */
+static int try_alone(struct job *job, const struct rules_source *s, unsigned vars,
+                     YR_RULES **ret)
+{
+	struct diag *d = job->d;
+	int r;
+
+	job->d = NULL;
+	r = compile_alone(job, s, vars, ret);
+	job->d = d;
+	return r;
+}
+
+struct selftest {
+	const char *refused; /* name of a module, or NULL */
+	bool uses_time;
+};
+
 static int on_selftest(YR_SCAN_CONTEXT *context, int message, void *data,
                        void *userdata)
 {
 	const YR_MODULE_IMPORT *import = data;
+	struct selftest *t = userdata;
 
-	if (message == CALLBACK_MSG_IMPORT_MODULE &&
-	    rules_module_is_refused(import->module_name)) {
-		*(const char **)userdata =
-			import->module_name[0] == 'm' ? "magic" : "cuckoo";
+	if (message != CALLBACK_MSG_IMPORT_MODULE)
+		return CALLBACK_CONTINUE;
+	if (rules_module_is_refused(import->module_name)) {
+		t->refused = import->module_name[0] == 'm' ? "magic" : "cuckoo";
 		return CALLBACK_ERROR;
 	}
+	if (strcmp(import->module_name, "time") == 0)
+		t->uses_time = true;
 	return CALLBACK_CONTINUE;
 }
 
 /* Run the rules of one file over stock data, as the engine would. */
-static int selftest(const struct rules_source *s, YR_RULES *rules, struct diag *d)
+static int selftest(const struct rules_source *s, YR_RULES *rules, unsigned *uses,
+                    struct diag *d)
 {
 	static const uint8_t stock[4096] = "\177ELF\002\001\001";
-	const char *refused = NULL;
+	struct selftest t = {0};
 	int err;
 
 	err = yr_rules_scan_mem(rules, stock, sizeof(stock),
 	                        SCAN_FLAGS_FAST_MODE | SCAN_FLAGS_NO_TRYCATCH |
 	                                SCAN_FLAGS_REPORT_RULES_MATCHING,
-	                        on_selftest, &refused, 10);
-	if (refused)
+	                        on_selftest, &t, 10);
+	if (t.uses_time)
+		*uses |= RULESET_USES_TIME;
+	if (t.refused)
 		return diag_add(
 			d, s->file, 0,
-			"imports the module %s, which custos refuses: %s", refused,
-			refused[0] == 'm'
+			"imports the module %s, which custos refuses: %s",
+			t.refused,
+			t.refused[0] == 'm'
 				? "it opens a database when the first file is scanned"
 				: "it needs a sandbox report, which there never is");
 	if (err != ERROR_SUCCESS)
@@ -153,36 +183,58 @@ static int selftest(const struct rules_source *s, YR_RULES *rules, struct diag *
 	return 0;
 }
 
-static int check_file(struct job *job, const struct rules_source *s, bool *uses_vars)
+/* A file uses variables: which? */
+static int find_vars(struct job *job, const struct rules_source *s, unsigned *uses)
 {
-	struct diag *d = job->d;
+	static const struct {
+		unsigned vars;
+		enum ruleset_use use;
+	} groups[] = {
+		{VARS_NAME, RULESET_USES_NAME},
+		{1U << RULES_OWNER, RULESET_USES_OWNER},
+	};
+
+	*uses |= RULESET_USES_VARS;
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
+		YR_RULES *rules;
+		int r = try_alone(job, s, VARS_ALL & ~groups[i].vars, &rules);
+
+		if (r < 0 && r != -EINVAL)
+			return r;
+		if (r == 0)
+			(void)yr_rules_destroy(rules);
+		else
+			*uses |= groups[i].use;
+	}
+	return 0;
+}
+
+static int check_file(struct job *job, const struct rules_source *s, unsigned *uses)
+{
 	YR_RULES *rules;
+	bool uses_vars;
 	int r;
 
 	/* Compiles without external variables? Then it uses none. */
-	job->d = NULL;
-	r = compile_alone(job, s, false, &rules);
-	job->d = d;
-	if (r == -EINVAL) {
-		r = compile_alone(job, s, true, &rules);
-		if (r == 0)
-			*uses_vars = true;
-	}
+	r = try_alone(job, s, 0, &rules);
+	uses_vars = r == -EINVAL;
+	if (uses_vars)
+		r = compile_alone(job, s, VARS_ALL, &rules);
 	if (r < 0)
 		return r;
-	r = selftest(s, rules, d);
+	r = selftest(s, rules, uses, job->d);
 	(void)yr_rules_destroy(rules);
-	return r;
+	return r == 0 && uses_vars ? find_vars(job, s, uses) : r;
 }
 
 static int check_files(struct job *job, const struct rules_source *sources, size_t n,
-                       bool *uses_vars)
+                       unsigned *uses)
 {
 	int ret = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		size_t before = job->d->n_total;
-		int r = check_file(job, &sources[i], uses_vars);
+		int r = check_file(job, &sources[i], uses);
 
 		if (r == -EINVAL && job->d->n_total == before)
 			(void)diag_add(job->d, sources[i].file, 0,
@@ -200,7 +252,7 @@ static int compile_together(struct job *job, const struct rules_source *sources,
 {
 	YR_RULES_STATS stats;
 	YR_COMPILER *compiler;
-	int r = new_compiler(job, c->uses_vars, &compiler);
+	int r = new_compiler(job, c->uses & RULESET_USES_VARS ? VARS_ALL : 0, &compiler);
 
 	if (r < 0)
 		return r;
@@ -228,7 +280,7 @@ int rules_compile(const struct rules_source *sources, size_t n,
 	if (!c)
 		return -ENOMEM;
 	rules_includes_init(&job.includes, sources, n);
-	r = check_files(&job, sources, n, &c->uses_vars);
+	r = check_files(&job, sources, n, &c->uses);
 	if (r == 0)
 		r = compile_together(&job, sources, n, c);
 	rules_includes_deinit(&job.includes);
@@ -256,9 +308,9 @@ uint64_t rules_compiled_count(const struct rules_compiled *c)
 	return c->rules.n_rules;
 }
 
-bool rules_compiled_uses_vars(const struct rules_compiled *c)
+unsigned rules_compiled_uses(const struct rules_compiled *c)
 {
-	return c->uses_vars;
+	return c->uses;
 }
 
 struct output {

@@ -13,7 +13,9 @@ struct ruleset {
 	struct image image; /* keeps the tables mapped */
 	struct ruleset_counts counts;
 	struct rules *rules; /* NULL: no YARA rules */
-	bool uses_vars;
+	uint32_t uses; /* mask of enum ruleset_use */
+	uint8_t yara_id[RULESET_ID_BYTES];
+	uint8_t hash_id[RULESET_ID_BYTES];
 	struct hashdb block[N_DIGESTS];
 	struct hashdb allow; /* SHA-256 */
 };

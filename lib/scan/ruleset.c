@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "custos/cleanup.h"
 #include "ruleset-view.h"
@@ -40,6 +41,41 @@ static int open_sections(struct ruleset *rs)
 	return size ? rules_load(mem, size, &rs->rules) : 0;
 }
 
+/* SHA-256 over the identities of the sections from @first up to @end. */
+static int identify(struct digests *d, const struct image_header *h,
+                    enum image_section first, enum image_section end,
+                    uint8_t ret[RULESET_ID_BYTES])
+{
+	const uint32_t formats[] = {h->version, h->yara_version};
+	uint8_t out[N_DIGESTS][DIGEST_MAX_BYTES];
+	int r = digests_begin(d);
+
+	if (r == 0)
+		r = digests_update(d, formats, sizeof(formats));
+	for (unsigned s = first; s < end && r == 0; s++)
+		r = digests_update(d, h->sections[s].sha256,
+		                   sizeof(h->sections[s].sha256));
+	if (r == 0)
+		r = digests_final(d, out);
+	if (r == 0)
+		memcpy(ret, out[DIGEST_SHA256], RULESET_ID_BYTES);
+	return r;
+}
+
+static int identify_parts(struct ruleset *rs, const struct image_header *h)
+{
+	struct digests d;
+	int r = digests_init(&d, 1U << DIGEST_SHA256);
+
+	if (r < 0)
+		return r;
+	r = identify(&d, h, IMAGE_BLOCK_SHA256, N_IMAGE_SECTIONS, rs->hash_id);
+	if (r == 0 && rs->rules)
+		r = identify(&d, h, IMAGE_YARA, IMAGE_YARA + 1, rs->yara_id);
+	digests_deinit(&d);
+	return r;
+}
+
 int ruleset_load(int image_fd, struct ruleset **ret)
 {
 	_cleanup_(ruleset_freep) struct ruleset *rs = calloc(1, sizeof(*rs));
@@ -55,8 +91,11 @@ int ruleset_load(int image_fd, struct ruleset **ret)
 	if (r < 0)
 		return r;
 	h = image_header(&rs->image);
+	r = identify_parts(rs, h);
+	if (r < 0)
+		return r;
 	rs->counts = h->counts;
-	rs->uses_vars = h->options & IMAGE_OPT_VARIABLES;
+	rs->uses = h->uses;
 	*ret = ptr_take(&rs);
 	return 0;
 }
@@ -79,4 +118,29 @@ void ruleset_freep(struct ruleset **rs)
 void ruleset_counts(const struct ruleset *rs, struct ruleset_counts *ret)
 {
 	*ret = rs->counts;
+}
+
+const uint8_t *ruleset_yara_id(const struct ruleset *rs)
+{
+	return rs->yara_id;
+}
+
+const uint8_t *ruleset_hash_id(const struct ruleset *rs)
+{
+	return rs->hash_id;
+}
+
+bool ruleset_uses_names(const struct ruleset *rs)
+{
+	return rs->uses & RULESET_USES_NAME;
+}
+
+bool ruleset_uses_owner(const struct ruleset *rs)
+{
+	return rs->uses & RULESET_USES_OWNER;
+}
+
+bool ruleset_uses_time(const struct ruleset *rs)
+{
+	return rs->uses & RULESET_USES_TIME;
 }

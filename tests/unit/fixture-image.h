@@ -41,7 +41,7 @@ static inline void fixture_image_hash(struct hashdb_builder *b, const void *text
 }
 
 static inline void fixture_write_rules(struct image_writer *w, const char *text,
-                                       uint32_t *options, uint64_t *n)
+                                       uint32_t *uses, uint64_t *n)
 {
 	struct rules_source s = {"/rules/test.yar", text, strlen(text)};
 	_cleanup_(diag_deinit) struct diag d = DIAG_NULL;
@@ -51,7 +51,7 @@ static inline void fixture_write_rules(struct image_writer *w, const char *text,
 		diag_print(&d, stderr);
 		ck_abort_msg("the rules of the test do not compile");
 	}
-	*options = rules_compiled_uses_vars(c) ? IMAGE_OPT_VARIABLES : 0;
+	*uses = rules_compiled_uses(c);
 	*n = rules_compiled_count(c);
 	image_writer_section(w, IMAGE_YARA);
 	ck_assert_int_eq(rules_compiled_write(c, image_writer_add, w), 0);
@@ -62,7 +62,7 @@ static inline int fixture_image_fd(struct fixture_image *f, bool seal)
 {
 	_cleanup_(image_writer_freep) struct image_writer *w = NULL;
 	struct ruleset_counts counts = {0};
-	uint32_t options = 0;
+	uint32_t uses = 0;
 	uint64_t n;
 	int fd = memfd_create("image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
@@ -78,8 +78,8 @@ static inline int fixture_image_fd(struct fixture_image *f, bool seal)
 	ck_assert_int_eq(hashdb_builder_write(&f->allow, image_writer_add, w,
 	                                      &counts.n_allow_hashes), 0);
 	if (f->yara)
-		fixture_write_rules(w, f->yara, &options, &counts.n_yara);
-	ck_assert_int_eq(image_writer_finish(w, options, &counts), 0);
+		fixture_write_rules(w, f->yara, &uses, &counts.n_yara);
+	ck_assert_int_eq(image_writer_finish(w, uses, &counts), 0);
 	if (seal)
 		ck_assert_int_eq(image_seal(fd), 0);
 	return fd;

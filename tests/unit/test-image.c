@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -146,7 +147,153 @@ START_TEST(check_section_outside_the_image_is_damaged)
 }
 END_TEST
 
+struct ids {
+	uint8_t yara[RULESET_ID_BYTES], hash[RULESET_ID_BYTES];
+};
+
+/* One list entry, or none for a NULL name, in the table of @alg, or the allow list. */
+static struct ids ids_of(const char *yara, const char *name, unsigned alg, uint64_t size)
+{
+	_cleanup_(ruleset_freep) struct ruleset *rs = NULL;
+	_cleanup_(fd_closep) int fd = -1;
+	struct fixture_image f;
+	struct ids ids;
+
+	ck_assert_int_eq(engine_global_init(), 0);
+	fixture_image_init(&f, yara);
+	if (name)
+		fixture_image_hash(alg < N_DIGESTS ? &f.block[alg] : &f.allow, "bad", 3, size,
+		                   name);
+	fd = fixture_image_fd(&f, true);
+	ck_assert_int_eq(ruleset_load(fd, &rs), 0);
+	memcpy(ids.yara, ruleset_yara_id(rs), sizeof(ids.yara));
+	memcpy(ids.hash, ruleset_hash_id(rs), sizeof(ids.hash));
+	return ids;
+}
+
+static bool same(const uint8_t *a, const uint8_t *b)
+{
+	return memcmp(a, b, RULESET_ID_BYTES) == 0;
+}
+
+START_TEST(id_of_no_rules_is_zero)
+{
+	static const uint8_t zero[RULESET_ID_BYTES];
+	struct ids none = ids_of(NULL, NULL, 0, 0);
+	struct ids some = ids_of("rule a { condition: true }", NULL, 0, 0);
+
+	ck_assert(same(none.yara, zero));
+	ck_assert(!same(none.hash, zero));
+	ck_assert(!same(some.yara, zero));
+	ck_assert(same(none.hash, some.hash));
+}
+END_TEST
+
+START_TEST(id_changes_with_its_own_part_alone)
+{
+	const char *a = "rule a { condition: true }", *b = "rule a { condition: false }";
+	const uint64_t any = HASHDB_ANY_SIZE;
+	struct ids base = ids_of(a, "Bad", DIGEST_SHA256, any);
+	const struct {
+		struct ids ids;
+		bool same_yara, same_hash;
+	} cases[] = {
+		{ids_of(a, "Bad", DIGEST_SHA256, any), true, true},
+		{ids_of("// words\nrule a { condition : true }", "Bad", DIGEST_SHA256, any), true,
+	         true},
+		{ids_of(b, "Bad", DIGEST_SHA256, any), false, true},
+		{ids_of(NULL, "Bad", DIGEST_SHA256, any), false, true},
+		{ids_of(a, "Worse", DIGEST_SHA256, any), true, false},
+		{ids_of(a, "Bad", DIGEST_SHA256, 3), true, false},
+		{ids_of(a, "Bad", DIGEST_SHA1, any), true, false},
+		{ids_of(a, "Bad", N_DIGESTS, any), true, false}, /* the same table, allowed */
+		{ids_of(a, NULL, 0, any), true, false},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		ck_assert_msg(same(cases[i].ids.yara, base.yara) == cases[i].same_yara, "%zu", i);
+		ck_assert_msg(same(cases[i].ids.hash, base.hash) == cases[i].same_hash, "%zu", i);
+	}
+}
+END_TEST
+
+/* Every kind of thing a rule is made of; memory that libyara gets is filled differently. */
+START_TEST(id_of_the_same_rules_does_not_depend_on_memory)
+{
+	static const char rules[] =
+		"import \"pe\" import \"math\" "
+		"rule a : t1 t2 { meta: x = \"y\" n = 3 b = true strings: $a = \"needle\" nocase "
+		"wide $b = /ab+c[0-9]{2,5}(x|y)+/ $c = { 4D 5A ?? [2-8] 50 (AA|BB) } $d = \"key\" "
+		"xor(1-255) $e = \"encoded\" base64 condition: any of them and "
+		"pe.number_of_sections > 3 } "
+		"private rule p { strings: $x = \"private\" fullword condition: "
+		"for all i in (1..#x) : (@x[i] < 100) } "
+		"global rule g { condition: filesize < 100MB } "
+		"rule c { condition: p and math.entropy(0, filesize) > 7.0 and "
+		"for any s in pe.sections : (s.name == \".text\") } "
+		"rule d { condition: filename matches /x.*y/i and filetype == \"ELF\" }";
+	static const int fill[] = {0, 1, 0x55, 0xaa, 0xff};
+	struct ids base = ids_of(rules, NULL, 0, 0);
+
+	for (size_t i = 0; i < ARRAY_SIZE(fill); i++) {
+		struct ids other, again;
+
+		(void)mallopt(M_PERTURB, fill[i]);
+		other = ids_of("rule other { strings: $a = /q+/ condition: $a }", NULL, 0, 0);
+		again = ids_of(rules, NULL, 0, 0);
+		ck_assert(!same(other.yara, base.yara));
+		ck_assert(same(again.yara, base.yara));
+	}
+	(void)mallopt(M_PERTURB, 0);
+}
+END_TEST
+
+START_TEST(uses_what_the_image_says)
+{
+	static const struct {
+		const char *yara;
+		bool names, owner, time;
+	} cases[] = {
+		{NULL, false, false, false},
+		{"rule a { condition: true }", false, false, false},
+		{"rule a { condition: filetype == \"ELF\" }", false, false, false},
+		{"rule a { condition: extension == \".php\" }", true, false, false},
+		{"rule a { condition: owner == \"root\" }", false, true, false},
+		{"import \"time\" rule a { condition: time.now() > 1 }", false, false, true},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(ruleset_freep) struct ruleset *rs = NULL;
+		_cleanup_(fd_closep) int fd = small_fd(true, cases[i].yara);
+
+		ck_assert_int_eq(ruleset_load(fd, &rs), 0);
+		ck_assert_msg(ruleset_uses_names(rs) == cases[i].names, "%zu", i);
+		ck_assert_msg(ruleset_uses_owner(rs) == cases[i].owner, "%zu", i);
+		ck_assert_msg(ruleset_uses_time(rs) == cases[i].time, "%zu", i);
+	}
+}
+END_TEST
+
+START_TEST(check_unknown_use_is_damaged)
+{
+	_cleanup_(fd_closep) int fd = small_fd(false, NULL);
+	struct image im = copy_of(fd);
+	struct image_header *h = (struct image_header *)im.mem;
+
+	h->uses = RULESET_USES_ALL;
+	ck_assert_int_eq(image_digest(h, im.size, h->sha256), 0);
+	ck_assert_int_eq(image_check(h, im.size, rules_yara_version()), 0);
+	h->uses = RULESET_USES_ALL + 1;
+	ck_assert_int_eq(image_digest(h, im.size, h->sha256), 0);
+	ck_assert_int_eq(image_check(h, im.size, rules_yara_version()), -EBADMSG);
+	free(h);
+}
+END_TEST
+
 UNIT_MAIN("image", load_sealed_image_gives_its_counts, load_unsealed_image_is_refused,
           load_any_bit_changed_is_damaged, load_truncated_image_is_damaged,
           load_any_header_byte_changed_with_right_checksum_reads_nothing_outside,
-          check_section_outside_the_image_is_damaged)
+          check_section_outside_the_image_is_damaged, id_of_no_rules_is_zero,
+          id_changes_with_its_own_part_alone,
+          id_of_the_same_rules_does_not_depend_on_memory, uses_what_the_image_says,
+          check_unknown_use_is_damaged)

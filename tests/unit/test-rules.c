@@ -166,20 +166,56 @@ START_TEST(compile_modules_magic_and_cuckoo_are_refused)
 }
 END_TEST
 
-START_TEST(compile_tells_whether_variables_are_used)
+#define VARS RULESET_USES_VARS
+#define NAME RULESET_USES_NAME
+
+START_TEST(compile_tells_what_the_rules_look_at)
 {
-	static const struct rules_source uses =
-		SOURCE("a", "rule x { condition: extension == \".x\" }");
-	static const struct rules_source plain = SOURCE("a", "rule x { condition: true }");
-	struct rules_compiled *c;
+	static const struct {
+		const char *text;
+		unsigned uses;
+	} cases[] = {
+		{"rule x { condition: true }", 0},
+		{"rule x { strings: $a = \"filename owner\" condition: $a }", 0},
+		{"rule x { condition: filename == \"a\" }", VARS | NAME},
+		{"rule x { condition: filepath matches /a/ }", VARS | NAME},
+		{"rule x { condition: filesize < 9 and extension == \".x\" }", VARS | NAME},
+		{"rule x { condition: filetype == \"ELF\" }", VARS},
+		{"rule x { condition: owner == \"0\" }", VARS | RULESET_USES_OWNER},
+		{"rule x { condition: filetype == \"a\" and filename == \"b\" }", VARS | NAME},
+		{"rule x { condition: owner == \"0\" and filetype == filepath }",
+	         VARS | NAME | RULESET_USES_OWNER},
+		{"import \"time\" rule x { condition: time.now() > 5 }", RULESET_USES_TIME},
+		{"import \"pe\" rule x { condition: pe.timestamp > 5 }", 0},
+	};
 
 	ck_assert_int_eq(rules_global_init(), 0);
-	ck_assert_int_eq(rules_compile(&uses, 1, &c, NULL), 0);
-	ck_assert(rules_compiled_uses_vars(c));
-	rules_compiled_free(c);
-	ck_assert_int_eq(rules_compile(&plain, 1, &c, NULL), 0);
-	ck_assert(!rules_compiled_uses_vars(c));
-	rules_compiled_free(c);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct rules_source s = SOURCE("a", "");
+		_cleanup_(rules_compiled_freep) struct rules_compiled *c = NULL;
+
+		s.text = cases[i].text;
+		s.len = strlen(s.text);
+		ck_assert_int_eq(rules_compile(&s, 1, &c, NULL), 0);
+		ck_assert_msg(rules_compiled_uses(c) == cases[i].uses, "%s: %u", s.text,
+		              rules_compiled_uses(c));
+	}
+}
+END_TEST
+
+START_TEST(compile_what_any_file_looks_at_counts)
+{
+	static const struct rules_source s[] = {
+		SOURCE("/r/a.yar", "rule a { condition: true }"),
+		SOURCE("/r/b.yar", "include \"c.inc\""),
+		SOURCE("/r/c.inc", "rule c { condition: extension == \".x\" }"),
+		SOURCE("/r/d.yar", "rule d { condition: filetype == \"ELF\" }"),
+	};
+	_cleanup_(rules_compiled_freep) struct rules_compiled *c = NULL;
+
+	ck_assert_int_eq(rules_global_init(), 0);
+	ck_assert_int_eq(rules_compile(s, ARRAY_SIZE(s), &c, NULL), 0);
+	ck_assert_uint_eq(rules_compiled_uses(c), VARS | NAME);
 }
 END_TEST
 
@@ -314,7 +350,8 @@ UNIT_MAIN("rules", compile_errors_name_file_and_line_of_every_bad_file,
           compile_include_outside_the_set_is_refused,
           compile_error_in_an_include_names_the_included_file,
           compile_include_of_itself_ends, compile_modules_magic_and_cuckoo_are_refused,
-          compile_tells_whether_variables_are_used, write_failing_sink_is_handed_up,
+          compile_tells_what_the_rules_look_at,
+          compile_what_any_file_looks_at_counts, write_failing_sink_is_handed_up,
           load_cut_off_rules_are_damaged, scan_first_matching_rule_is_named,
           scan_entry_point_of_the_file_before_is_forgotten,
           scan_deadline_in_the_past_times_out,
