@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * custosctl reload, mode, explain
+ * custosctl reload, cache, mode, explain
  *
  * Owns: their options and texts. Must not own: what they change (the daemon).
  */
@@ -40,6 +40,24 @@ int verb_reload(struct ctl *ctl, int argc, char **argv)
 		       out_int(reply, "generation"));
 	json_decref(reply);
 	return CTL_OK;
+}
+
+int verb_cache(struct ctl *ctl, int argc, char **argv)
+{
+	static const struct option options[] = {{0}};
+	json_t *reply = NULL;
+	int r;
+
+	if (getopt_long(argc, argv, "", options, NULL) >= 0 ||
+	    !ctl_args_ok(argv[0], argc, 1, 1))
+		return CTL_ERROR;
+	if (strcmp(argv[optind], "flush") != 0)
+		return ctl_error("there is no 'cache %s': see 'custosctl --help'", argv[optind]);
+	r = client_call(ctl, "FlushCache", NULL, CLIENT_TIMEOUT_MSEC, &reply);
+	if (r == CTL_OK && ctl->json != CTL_JSON_OFF)
+		out_json(ctl, reply);
+	json_decref(reply);
+	return r;
 }
 
 int verb_mode(struct ctl *ctl, int argc, char **argv)

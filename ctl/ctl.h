@@ -50,6 +50,7 @@ int verb_policy_explain(struct ctl *ctl, int argc, char **argv);
 int verb_policy_exclusions(struct ctl *ctl, int argc, char **argv);
 int verb_quarantine(struct ctl *ctl, int argc, char **argv);
 int verb_reload(struct ctl *ctl, int argc, char **argv);
+int verb_cache(struct ctl *ctl, int argc, char **argv);
 int verb_mode(struct ctl *ctl, int argc, char **argv);
 int verb_doctor(struct ctl *ctl, int argc, char **argv);
 

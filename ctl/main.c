@@ -35,6 +35,7 @@ static const struct verb verbs[] = {
 	{"quarantine", "list|info|release|export",
          "Files that on-match=quarantine took away", verb_quarantine},
 	{"reload", "", "Read configuration, policy and rules again", verb_reload},
+	{"cache", "flush", "Forget all verdicts: judge every file anew", verb_cache},
 	{"mode", "enforce|monitor [--for TIME] [--reason TEXT]", "Deny, or only log",
          verb_mode},
 	{0},

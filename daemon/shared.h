@@ -6,8 +6,10 @@
  */
 #pragma once
 
+#include <string.h>
 #include <sys/types.h>
 
+#include "custos/cache.h"
 #include "custos/conf.h"
 #include "custos/record.h"
 #include "custos/ring.h"
@@ -65,6 +67,9 @@ enum counter {
 	COUNT_OWN,        /* events of our own processes */
 	COUNT_WRITE_CLOSE,
 	COUNT_REFUSED_BY_KERNEL, /* the event's descriptor could not be made */
+	COUNT_CACHE_STORES,
+	COUNT_IGNORED,    /* files the kernel need not ask about again */
+	COUNT_CACHE_DROPS, /* a writer came, or had been there */
 	COUNT_SKIPPED,    /* closes after writing that were not scanned: too many at once */
 	N_COUNTERS,
 };
@@ -126,6 +131,12 @@ struct instance {
 struct shared {
 	uint64_t layout;                      /* SHARED_LAYOUT; immutable */
 	_Atomic uint32_t mode;                /* enum mode; supervisor */
+	/* Of the verdict cache: adding 1 makes it forget everything. Whoever lets an open for writing
+	 * pass that no scanner has looked at must do so before: keeper, supervisor, scanner. */
+	_Atomic uint64_t cache_epoch;
+	_Atomic uint32_t generation;          /* in force: keeper */
+	_Atomic uint64_t rules_id, lists_id;  /* of that generation, as in CACHED_RULES: keeper */
+	uint64_t cache_seed;                  /* supervisor, before the first keeper */
 	_Atomic uint32_t own_pids[OWN_PIDS_MAX]; /* supervisor and keeper; 0: unused */
 	struct instance place[N_PLACES];
 	struct culprit culprits[CULPRITS_MAX];   /* keeper */
@@ -145,7 +156,48 @@ struct shared {
 		routine_mem[sizeof(struct ring) + ROUTINE_CELLS * (sizeof(struct record) + 8)];
 };
 
+/* Words of a value of the verdict cache. Up to RULES they tell whether it speaks of this state of the
+ * file under these rules; a verdict is always clean. */
+enum cached_word {
+	CACHED_SIZE,
+	CACHED_MTIME,
+	CACHED_CTIME,
+	CACHED_NAME,    /* hash of the path, where a verdict may depend on it; else 0 */
+	CACHED_RULES,   /* of the YARA rules */
+	CACHED_LISTS,   /* of the hash lists: another one means looking the digests up again */
+	CACHED_ABOUT,   /* see below */
+	CACHED_DIGESTS, /* SHA-256, SHA-1, MD5, each in whole words */
+};
+_Static_assert(CACHED_DIGESTS + (32 + 24 + 16) / 8 == CACHE_VALUE_WORDS, "digests fit");
+
+/* For CACHED_RULES and CACHED_LISTS: the first word of a SHA-256. */
+static inline uint64_t id_word(const unsigned char *id)
+{
+	uint64_t word;
+
+	memcpy(&word, id, sizeof(word));
+	return word;
+}
+
+/* CACHED_ABOUT: reason; mask of 1 << enum digest_alg; seconds since 1970 when it was stored. */
+#define CACHED_REASON(about)   ((about) & 0xff)
+#define CACHED_HAVE(about)     ((about) >> 8 & 0xff)
+#define CACHED_WHEN_SEC(about) ((about) >> 16)
+#define CACHED_ABOUT_OF(reason, have, sec) \
+	((uint64_t)(reason) | (uint64_t)(have) << 8 | (uint64_t)(sec) << 16)
+
 #define SHARED_LAYOUT (0x637573746f730000ULL + sizeof(struct shared))
+
+/* The same memory file holds the verdict cache, from the next page on. */
+#define SHARED_PAGE        4096
+#define SHARED_CACHE_START ((sizeof(struct shared) + SHARED_PAGE - 1) / SHARED_PAGE * SHARED_PAGE)
+
+/* @file_bytes: size of the memory file. */
+static inline void shared_cache(struct shared *sh, size_t file_bytes, struct cache *ret)
+{
+	cache_open(ret, (unsigned char *)sh + SHARED_CACHE_START, file_bytes - SHARED_CACHE_START,
+	           &sh->cache_epoch, sh->cache_seed);
+}
 
 static inline struct slots *shared_slots(struct shared *sh)
 {

@@ -82,7 +82,7 @@ int seal_self(const struct seal_ids *ids, const char **ret_step)
 	}
 	if (r >= 0) {
 		*ret_step = "seccomp";
-		r = sandbox_seccomp(syscalls, sizeof(syscalls) / sizeof(syscalls[0]));
+		r = sandbox_seccomp(syscalls, sizeof(syscalls) / sizeof(syscalls[0]), NULL, 0);
 	}
 	return r;
 }

@@ -102,6 +102,7 @@ int children_start(struct keeper *k, const struct generation *g, bool trial)
 	prepare_place(k, (unsigned)place, k->last_number);
 	cfg = (struct scanner_config){
 		.shared = k->shared,
+		.cache = k->cache,
 		.place = (unsigned)place,
 		.keeper = getpid(),
 		.number = k->last_number,

@@ -35,6 +35,7 @@ struct child {
 
 struct keeper {
 	struct shared *shared;
+	struct cache cache;
 	struct generation current;
 	struct child child[N_PLACES];
 	uint32_t last_number;      /* of instances */

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "custos/engine.h"
@@ -36,6 +37,21 @@ static bool parse_id(const char *text, unsigned *ret)
 	return true;
 }
 
+static int map_shared(struct keeper *k)
+{
+	struct stat st;
+	int r;
+
+	if (fstat(FD_SHARED, &st) < 0)
+		return -errno;
+	if ((size_t)st.st_size < SHARED_CACHE_START + cache_bytes(0))
+		return -EPROTO;
+	r = shm_map(FD_SHARED, (size_t)st.st_size, (void **)&k->shared);
+	if (r == 0)
+		shared_cache(k->shared, (size_t)st.st_size, &k->cache);
+	return r;
+}
+
 int main(int argc, char **argv)
 {
 	static struct keeper keeper;
@@ -52,7 +68,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	(void)prctl(PR_SET_NAME, "custos-keeper");
-	r = shm_map(FD_SHARED, sizeof(struct shared), (void **)&keeper.shared);
+	r = map_shared(&keeper);
 	if (r < 0)
 		return fail("shared memory", r);
 	if (keeper.shared->layout != SHARED_LAYOUT)

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -22,6 +23,7 @@
 #include <unistd.h>
 
 #include "custos/cleanup.h"
+#include "custos/fan.h"
 #include "custos/sandbox.h"
 
 /* Put @fd at @number; consumes @fd. */
@@ -135,7 +137,14 @@ static const int keeper_calls[] = {
 	/* what it takes to end one */
 	SYS_wait4, SYS_kill,
 	/* loading the next generation from sealed memory */
-	SYS_sendmsg, SYS_fcntl, SYS_lseek,
+	SYS_sendmsg, SYS_fcntl, SYS_lseek, SYS_fstatfs,
+};
+
+static const struct sandbox_call keeper_limited[] = {
+	/* a scanner's ignore marks on single files, and taking them all away */
+	{SYS_fanotify_mark, 1, FAN_FLAGS_IGNORE_FILE},
+	{SYS_fanotify_mark, 1, FAN_FLAGS_UNIGNORE_FILE},
+	{SYS_fanotify_mark, 1, FAN_MARK_FLUSH},
 };
 
 /* Exchange /proc, held at FD_SELF_FDS since we had a root directory, for our directory in it. Looked
@@ -160,6 +169,15 @@ static int close_stderr(void)
 #endif
 }
 
+/* CAP_LEASE alone: without it there is no telling whether a file has a writer, and so no verdict cache.
+ * Where we were not given it (a container), we do without. */
+static int keep_lease_right(void)
+{
+	int r = sandbox_drop_caps(UINT64_C(1) << CAP_LEASE);
+
+	return r == -EPERM ? sandbox_drop_caps(0) : r;
+}
+
 /* Failing to get into an empty root or network is fatal: a half-sealed pair is not started. */
 int keeper_seal(uid_t uid, gid_t gid)
 {
@@ -168,7 +186,7 @@ int keeper_seal(uid_t uid, gid_t gid)
 	if (r == 0)
 		r = sandbox_set_ids(uid, gid);
 	if (r == 0)
-		r = sandbox_drop_caps(0);
+		r = keep_lease_right();
 	if (r == 0)
 		r = sandbox_no_new_privs();
 	if (r == 0)
@@ -182,6 +200,7 @@ int keeper_seal(uid_t uid, gid_t gid)
 	if (r == 0)
 		r = close_stderr();
 	if (r == 0)
-		r = sandbox_seccomp(keeper_calls, ARRAY_SIZE(keeper_calls));
+		r = sandbox_seccomp(keeper_calls, ARRAY_SIZE(keeper_calls), keeper_limited,
+		                    ARRAY_SIZE(keeper_limited));
 	return r;
 }

@@ -125,10 +125,15 @@ void watch_deadlines(struct keeper *k, nsec_t now)
 	struct slots *s = shared_slots(k->shared);
 	bool may_deny = atomic_load(&k->shared->mode) != MODE_MONITOR;
 
-	for (uint32_t i = 0; i < N_SLOTS; i++)
-		if (s->slot[i].fd >= FD_LOW &&
-		    slot_answer_late(&s->slot[i], FD_GROUP, now, may_deny) == 0)
+	for (uint32_t i = 0; i < N_SLOTS; i++) {
+		struct slot *slot = &s->slot[i];
+
+		if (slot->fd < FD_LOW || !slot_is_late(slot, now))
+			continue;
+		cache_clear(&k->cache); /* it may be an open for writing */
+		if (slot_answer_late(slot, FD_GROUP, now, may_deny) == 0)
 			stats_add(&k->shared->stats, 0, COUNT_TIMEOUTS, 1);
+	}
 }
 
 void watch_children(struct keeper *k, nsec_t now)

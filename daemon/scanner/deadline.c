@@ -32,6 +32,9 @@ static nsec_t sweep(struct scanner *sc, nsec_t now)
 			next = MIN(next, deadline);
 			continue;
 		}
+		if (slot_answered(slot))
+			continue;
+		cache_clear(&sc->cfg.cache); /* it may be an open for writing */
 		if (slot_answer_late(slot, FD_GROUP, now, may_deny) == 0)
 			stats_add(&sc->cfg.shared->stats, 0, COUNT_TIMEOUTS, 1);
 	}

@@ -19,6 +19,11 @@ struct inquiry {
 	const char *mount_points[MOUNTS_PER_FILE];
 	size_t path_len;              /* 0: not looked up */
 	bool asked_opener;
+	struct cache_key cache_key;       /* cached.c: the rest */
+	struct cache_ticket ticket;
+	struct engine_digests digests;    /* of the bytes the finding is about */
+	bool keepable;                    /* nobody wrote when the scan began, on a file system we trust */
+	bool cached;                      /* the finding needed no byte read */
 };
 
 /* judge.c: fill in what a policy line or a record needs; the second call costs nothing. */

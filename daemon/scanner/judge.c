@@ -6,7 +6,8 @@
  * Must not own: what policy says (policy_match(), decide()) or how bytes are judged (engine).
  * Hands off to: slot_answer(), inquiry_report(), slot_release(), in this order (I2).
  */
-#include "daemon/scanner/inquiry.h"
+#include "daemon/scanner/cached.h"
+#include "daemon/scanner/marks.h"
 
 #include <errno.h>
 #include <string.h>
@@ -97,31 +98,50 @@ static void fail(struct finding *f, enum reason reason)
 	*f = (struct finding){.verdict = VERDICT_ERROR, .reason = reason};
 }
 
+static uint64_t max_size(const struct inquiry *q)
+{
+	return q->line && q->line->max_size_bytes ? q->line->max_size_bytes :
+	                                            q->w->sc->cfg.settings.max_file_size_bytes;
+}
+
+/* Files nobody can or may look at. */
+static bool cannot_scan(struct inquiry *q)
+{
+	struct scanner *sc = q->w->sc;
+
+	if (q->job->stat_error) {
+		cache_clear(&sc->cfg.cache); /* whose verdict to forget cannot be told */
+		fail(&q->finding, REASON_IO);
+		return true;
+	}
+	if (!crash_is_culprit(sc, q->job))
+		return false;
+	cached_opened(sc, q->job);
+	fail(&q->finding, REASON_CRASH);
+	return true;
+}
+
 static void scan(struct inquiry *q)
 {
 	struct scanner *sc = q->w->sc;
 	struct slot *slot = q->job->slot;
-	const struct policy_line *line = q->line;
 	struct engine_input in = {
 		.fd = slot->fd,
 		.st = &q->job->st,
-		.max_size_bytes = sc->cfg.settings.max_file_size_bytes,
+		.max_size_bytes = max_size(q),
 		.deadline = SLOT_NO_DEADLINE,
+		.ret_digests = &q->digests,
 	};
 
-	if (q->job->stat_error) {
-		fail(&q->finding, REASON_IO);
+	if (cannot_scan(q))
 		return;
-	}
-	if (crash_is_culprit(sc, q->job)) {
-		fail(&q->finding, REASON_CRASH);
+	if (sc->uses_names)
+		inquiry_learn_path(q);
+	if (slot->kind != SLOT_REQUEST && cached_find(q, in.max_size_bytes))
 		return;
-	}
 	if (sc->wants_path)
 		inquiry_learn_path(q);
 	in.path = q->query.path;
-	if (line && line->max_size_bytes)
-		in.max_size_bytes = line->max_size_bytes;
 	if (slot->kind == SLOT_PERMISSION)
 		in.deadline = atomic_load_explicit(&slot->deadline, memory_order_relaxed);
 	else
@@ -132,6 +152,8 @@ static void scan(struct inquiry *q)
 	engine_scan(q->w->engine, &in, &q->finding);
 	atomic_store_explicit(&slot->work_began, 0, memory_order_relaxed);
 	crash_working_on(0);
+	/* Before the answer: the opener may be the next to ask. */
+	cached_keep(q);
 	stats_add(&sc->cfg.shared->stats, q->w->shard, COUNT_SCANS, 1);
 	stats_add(&sc->cfg.shared->stats, q->w->shard, COUNT_SCANNED_BYTES,
 	          q->finding.size_bytes);
@@ -216,8 +238,18 @@ static void answer(struct inquiry *q)
 	else
 		atomic_fetch_sub_explicit(&sc->n_notices, 1, memory_order_relaxed);
 	spent = clock_now() - slot->read_at;
+	if (q->cached)
+		marks_consider(q, sc->cfg.settings.max_file_size_bytes);
 	inquiry_report(q, &d, spent);
 	slot_release(sc->slots, slot);
+}
+
+/* The line says enough: nobody looks at the bytes. */
+static void pass(struct inquiry *q)
+{
+	if (q->job->slot->kind == SLOT_PERMISSION)
+		cached_opened(q->w->sc, q->job);
+	q->finding = (struct finding){.verdict = VERDICT_UNKNOWN, .reason = REASON_POLICY};
 }
 
 void worker_judge(struct worker *w, struct job *job)
@@ -235,7 +267,6 @@ void worker_judge(struct worker *w, struct job *job)
 	if (q.line && q.line->action == POLICY_SCAN)
 		scan(&q);
 	else
-		q.finding = (struct finding){.verdict = VERDICT_UNKNOWN,
-		                             .reason = REASON_POLICY};
+		pass(&q);
 	answer(&q);
 }

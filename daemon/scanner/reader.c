@@ -15,7 +15,8 @@
  * READERS_MAX), and the one that takes a small file's event judges it too: a hand-over would be a
  * third wake-up. At least one reader always goes on reading (docs/adr/0010).
  */
-#include "daemon/scanner/scanner.h"
+#include "daemon/scanner/cached.h"
+#include "daemon/scanner/marks.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -26,6 +27,7 @@
 #include "custos/fan.h"
 
 #define LOOK_EVERY 16
+#define STAY_NEAR_NSEC (30 * NSEC_PER_USEC)
 
 bool reader_decode(struct slot *slot)
 {
@@ -84,13 +86,17 @@ static void handle_notice(struct reader *rd, struct slot *slot)
 	struct scanner *sc = rd->worker.sc;
 	struct stats *stats = &sc->cfg.shared->stats;
 
+	struct job *job = scanner_job(sc, slot);
+
 	stats_add(stats, rd->worker.shard, COUNT_WRITE_CLOSE, 1);
+	cached_written(sc, job);
+	marks_written(job);
 	if (!sc->wants_write_close) {
 		slot_release(sc->slots, slot);
 		return;
 	}
 	if (atomic_load_explicit(&sc->n_notices, memory_order_relaxed) < NOTICES_MAX) {
-		scanner_queue(sc, scanner_job(sc, slot));
+		scanner_queue(sc, job);
 		return;
 	}
 	stats_add(stats, rd->worker.shard, COUNT_SKIPPED, 1);
@@ -171,6 +177,17 @@ static bool read_more(struct reader *rd, bool more)
 	return (more || ++rd->n_waits % LOOK_EVERY == 0) && read_one(rd);
 }
 
+/* Woken for nothing: another reader was faster, and is judging. If this CPU fell idle now, the kernel
+ * would wake the opener here, which takes five times as long as where it slept. Whoever else wants the
+ * CPU gets it at once. Measured: docs/adr/0013. */
+static void stay_near(struct scanner *sc)
+{
+	const nsec_t until = clock_now() + STAY_NEAR_NSEC;
+
+	while (atomic_load_explicit(&sc->n_inline, memory_order_relaxed) && clock_now() < until)
+		(void)sched_yield();
+}
+
 void *reader_main(void *arg)
 {
 	struct reader *rd = arg;
@@ -188,7 +205,8 @@ void *reader_main(void *arg)
 		}
 		if (!more) {
 			(void)epoll_wait(rd->epoll_fd, &ev, 1, -1); /* EINTR: look again */
-			(void)read_one(rd);
+			if (!read_one(rd))
+				stay_near(sc);
 		}
 		more = read_more(rd, more);
 	}

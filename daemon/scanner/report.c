@@ -33,6 +33,8 @@ static void put_finding(struct record *r, const struct inquiry *q)
 	r->verdict = f->verdict;
 	r->reason = f->reason;
 	r->size_bytes = (uint64_t)q->job->st.st_size;
+	if (q->cached)
+		r->flags |= RECORD_CACHED;
 	if (f->partial)
 		r->flags |= RECORD_PARTIAL;
 	if (f->has_sha256) {

@@ -9,7 +9,7 @@
  * The process was made by clone3(CLONE_FILES) from the single-threaded keeper: same descriptor
  * table, own memory. It leaves with _exit(): the keeper's atexit handlers are not ours.
  */
-#include "daemon/scanner/scanner.h"
+#include "daemon/scanner/cached.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -42,6 +42,10 @@ static void prepare(struct scanner *sc, const struct scanner_config *cfg)
 	sc->wants_write_close = policy_wants_write_close(p);
 	ruleset_counts(cfg->rules, &counts);
 	sc->wants_path = counts.n_yara > 0;
+	sc->uses_names = ruleset_uses_names(cfg->rules);
+	sc->uses_time = ruleset_uses_time(cfg->rules);
+	sc->rules_id = id_word(ruleset_yara_id(cfg->rules));
+	sc->lists_id = id_word(ruleset_hash_id(cfg->rules));
 	sc->late_deny = n && policy_line(p, n - 1)->on_error == ON_ERROR_DENY;
 	sc->n_large_max = MAX(1U, cfg->settings.n_workers - 1);
 	for (unsigned i = 0; i < N_LANES; i++)
@@ -251,6 +255,7 @@ void scanner_run(const struct scanner_config *cfg)
 	atomic_store(&sc.threads_ready, 1);
 	waitpoint_wake(&sc.control, INT32_MAX);
 	adopt_orphans(&sc);
+	cached_prepare(&sc);
 	obey(&sc);
 }
 

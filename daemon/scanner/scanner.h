@@ -34,6 +34,7 @@ enum { LANE_SMALL, LANE_LARGE, LANE_BACKGROUND, N_LANES }; /* in this order of u
 /* What the keeper gives a scanner; read-only afterwards. */
 struct scanner_config {
 	struct shared *shared;
+	struct cache cache;         /* view of the verdict cache */
 	unsigned place;             /* 0 or 1: which fixed descriptors are ours */
 	pid_t keeper;               /* our parent; should it be another, the keeper is dead */
 	uint32_t number;            /* instance number, owner of our slots */
@@ -60,6 +61,9 @@ struct scanner {
 	nsec_t min_timeout;          /* of any policy line */
 	bool wants_write_close;
 	bool wants_path;             /* rules or policy look at names */
+	bool uses_names;             /* a verdict may depend on the file's name */
+	bool uses_time;              /* or on the time of day: nothing is kept */
+	uint64_t rules_id, lists_id; /* of YARA rules and hash lists: the same for the same contents */
 	bool late_deny;              /* before a line is known: the last line's on-error */
 	unsigned n_large_max;        /* workers that may be on large files at once */
 	struct lane lanes[N_LANES];

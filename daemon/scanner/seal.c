@@ -11,9 +11,11 @@
  */
 #include "daemon/scanner/scanner.h"
 
+#include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
+#include "custos/fan.h"
 #include "custos/sandbox.h"
 
 static const int scanner_calls[] = {
@@ -21,6 +23,8 @@ static const int scanner_calls[] = {
 	SYS_read, SYS_write, SYS_pread64, SYS_close, SYS_fstat, SYS_newfstatat, SYS_epoll_pwait,
 	/* requests: on the one socket that is there */
 	SYS_recvmsg, SYS_sendto, SYS_ppoll,
+	/* which kind of file system */
+	SYS_fstatfs,
 	/* names of open files, through the directory descriptor we were given */
 	SYS_readlinkat,
 	/* memory */
@@ -36,9 +40,18 @@ static const int scanner_calls[] = {
 #endif
 };
 
+static const struct sandbox_call scanner_limited[] = {
+	/* does the file have a writer? */
+	{SYS_fcntl, 1, F_SETLEASE},
+	/* this file need not be asked about again, or must be */
+	{SYS_fanotify_mark, 1, FAN_FLAGS_IGNORE_FILE},
+	{SYS_fanotify_mark, 1, FAN_FLAGS_UNIGNORE_FILE},
+};
+
 int scanner_seal(void)
 {
 	/* Names of open files are read through the keeper's /proc entry, so this one can close. */
 	(void)prctl(PR_SET_DUMPABLE, 0); /* cannot fail */
-	return sandbox_seccomp(scanner_calls, ARRAY_SIZE(scanner_calls));
+	return sandbox_seccomp(scanner_calls, ARRAY_SIZE(scanner_calls), scanner_limited,
+	                       ARRAY_SIZE(scanner_limited));
 }

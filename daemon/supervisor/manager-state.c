@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "custos/clock.h"
+#include "custos/fan.h"
 
 #include "daemon/shared.h"
 #include "daemon/supervisor/coverage.h"
@@ -194,6 +195,37 @@ int manager_set_mode(struct manager *m, enum mode mode, nsec_t ttl, const char *
 	return 0;
 }
 
+void manager_flush_cache(struct manager *m, uid_t by)
+{
+	/* In this order: a file that is marked after the flush was judged after it, too. */
+	cache_clear(&m->cache);
+	(void)fan_unignore_files(m->group); /* fails only where marks cannot be made */
+	journal_event(m->journal, JOURNAL_CACHE_FLUSHED, LOG_NOTICE,
+	              "all verdicts were forgotten by order of uid %u", by);
+}
+
+/* Values come from memory that scanners can write: only what they say of clean files is believed, and
+ * it goes no further than the answer. */
+static void explain_cached(const struct manager *m, const struct stat *st,
+                           struct manager_explanation *ret)
+{
+	const struct cache_key key = {st->st_dev, st->st_ino};
+	const usec_t now = clock_wall_usec();
+	struct cache_value v;
+	usec_t when;
+
+	if (!cache_get(&m->cache, &key, &v) ||
+	    v.word[CACHED_SIZE] != (uint64_t)st->st_size ||
+	    v.word[CACHED_MTIME] != (uint64_t)timespec_nsec(&st->st_mtim) ||
+	    v.word[CACHED_CTIME] != (uint64_t)timespec_nsec(&st->st_ctim) ||
+	    v.word[CACHED_RULES] != atomic_load(&m->shared->rules_id))
+		return;
+	when = MIN(CACHED_WHEN_SEC(v.word[CACHED_ABOUT]) * USEC_PER_SEC, now);
+	ret->cached = true;
+	ret->verdict = VERDICT_CLEAN;
+	ret->age_usec = now - when;
+}
+
 int manager_explain(struct manager *m, int fd, const char *path, const char *exe, uid_t uid,
                     struct manager_explanation *ret)
 {
@@ -229,6 +261,7 @@ int manager_explain(struct manager *m, int fd, const char *path, const char *exe
 		q.mount_points = points;
 		q.n_mount_points = 1;
 	}
+	explain_cached(m, &st, ret);
 	(void)policy_match(m->policy, &q, (int64_t)(clock_wall_usec() / USEC_PER_SEC),
 	                   &ret->line);
 	return 0;

@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -22,7 +21,6 @@
 #include "custos/cleanup.h"
 #include "custos/clock.h"
 #include "custos/fan.h"
-#include "custos/shm.h"
 
 #include "daemon/shared.h"
 #include "daemon/supervisor/broker.h"
@@ -32,6 +30,7 @@
 #include "daemon/supervisor/journal.h"
 #include "daemon/supervisor/lifecycle.h"
 #include "daemon/supervisor/loader.h"
+#include "daemon/supervisor/memory.h"
 #include "daemon/supervisor/pair.h"
 #include "daemon/supervisor/quarantine.h"
 #include "daemon/supervisor/requests.h"
@@ -156,6 +155,9 @@ static void after_load(struct manager *m, const char *error)
 		m->mode = m->conf.mode;
 		atomic_store(&m->shared->mode, m->mode);
 	}
+	if (m->conf.cache_memory_bytes != m->cache_limit_bytes)
+		journal_event(m->journal, JOURNAL_RELOADED, LOG_NOTICE,
+		              "another CacheMemory= takes effect when custosd starts next");
 	server_resolve_groups(m->server);
 	(void)update_coverage(m); /* the state tells */
 	report_policy_change(m);
@@ -276,28 +278,13 @@ static int init_loop(struct manager *m)
 	return r < 0 ? r : 0;
 }
 
-static int init_shared(struct manager *m)
-{
-	m->shared_fd = shm_new("custos-shared", sizeof(*m->shared), (void **)&m->shared);
-	if (m->shared_fd < 0)
-		return m->shared_fd;
-	m->shared->layout = SHARED_LAYOUT;
-	slots_init(shared_slots(m->shared), N_SLOTS);
-	ring_init(shared_detections(m->shared), DETECTION_CELLS, sizeof(struct record));
-	ring_init(shared_routine(m->shared), ROUTINE_CELLS, sizeof(struct record));
-	atomic_store(&m->shared->own_pids[0], (uint32_t)getpid());
-	m->facts_kick = eventfd(0, EFD_CLOEXEC);
-	m->audit_kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	return m->facts_kick < 0 || m->audit_kick < 0 ? -errno : 0;
-}
-
 static int init_parts(struct manager *m)
 {
 	const struct passwd *user = getpwnam(SCANNER_USER);
 	const uid_t uid = user ? user->pw_uid : LONELY_UID;
 	const gid_t gid = user ? user->pw_gid : LONELY_UID;
 	struct pair_fds fds;
-	int r = init_shared(m);
+	int r = memory_new(m);
 
 	if (r == 0)
 		r = history_new(&m->history);

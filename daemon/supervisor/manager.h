@@ -8,6 +8,7 @@
 #include <syslog.h>
 #include <systemd/sd-event.h>
 
+#include "custos/cache.h"
 #include "custos/conf.h"
 #include "custos/policy.h"
 #include "custos/record.h"
@@ -59,6 +60,8 @@ struct manager {
 	struct coverage *coverage;
 	struct varlink_server *server;
 	struct shared *shared;    /* daemon/shared.h */
+	struct cache cache;       /* view of the verdict cache; scanners can write what is in it */
+	uint64_t cache_limit_bytes; /* CacheMemory= when we started */
 	struct loader *loader;
 	struct drain *drain;
 	struct broker *broker;
@@ -112,6 +115,9 @@ int manager_reload(struct manager *m, manager_reload_fn done, void *userdata);
 
 /* Weaken or restore. @ttl 0 = until changed; @reason mandatory for monitor. Logged by uid. */
 int manager_set_mode(struct manager *m, enum mode mode, nsec_t ttl, const char *reason, uid_t by);
+
+/* Forget all verdicts: each file is judged anew at its next open. Logged by uid. */
+void manager_flush_cache(struct manager *m, uid_t by);
 
 /**
  * manager_scan() - have the scanner judge an open file

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Methods: Reload, SetMode
+ * Methods: Reload, FlushCache, SetMode
  *
  * Owns: the wait for a reload. Must not own: reloading, modes (manager.h).
  */
@@ -72,6 +72,12 @@ void method_reload(struct connection *c, json_t *parameters)
 		w->done = true; /* it will not call */
 		call_failed(c, r, "the reload could not be started");
 	}
+}
+
+void method_flush_cache(struct connection *c, json_t *parameters)
+{
+	manager_flush_cache(c->server->m, c->peer.uid);
+	call_reply(c, json_object(), false);
 }
 
 void method_set_mode(struct connection *c, json_t *parameters)

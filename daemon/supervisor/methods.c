@@ -79,6 +79,7 @@ static const struct method methods[] = {
          method_scan,
          {{"paths", PARAM_STRINGS, true}}},
 	{"io.custos.Manager.Reload", CLASS_OPERATE, false, 0, method_reload, {{0}}},
+	{"io.custos.Manager.FlushCache", CLASS_OPERATE, false, 0, method_flush_cache, {{0}}},
 	{"io.custos.Manager.SetMode",
          CLASS_WEAKEN,
          false,

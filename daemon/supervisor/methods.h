@@ -21,6 +21,7 @@ void method_status(struct connection *c, json_t *parameters);
 void method_stats(struct connection *c, json_t *parameters);
 void method_events(struct connection *c, json_t *parameters);
 void method_scan(struct connection *c, json_t *parameters);
+void method_flush_cache(struct connection *c, json_t *parameters);
 void method_explain(struct connection *c, json_t *parameters);
 void method_policy(struct connection *c, json_t *parameters);
 void method_quarantine(struct connection *c, json_t *parameters);

@@ -180,6 +180,7 @@ static void sweep(struct pair *p)
 	            policy_line(policy, n - 1)->on_error == ON_ERROR_DENY;
 	unsigned swept = 0;
 
+	cache_clear(&p->m->cache); /* opens for writing among them */
 	for (int fd = 0; fd < (int)NOFILE_NEEDED; fd++)
 		while (fan_respond(p->fds.group, fd, !deny) == 0)
 			swept++;

@@ -70,6 +70,9 @@ size_t cache_bytes(size_t limit_bytes);
  */
 void cache_open(struct cache *c, void *mem, size_t bytes, _Atomic uint64_t *epoch, uint64_t seed);
 
+/* Bytes of its memory. */
+size_t cache_size(const struct cache *c);
+
 /* Context of all below: any thread; no lock waited for, no system call, bounded time. */
 
 struct cache_ticket cache_begin(const struct cache *c, const struct cache_key *key);

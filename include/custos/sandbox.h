@@ -63,12 +63,22 @@ int sandbox_no_new_privs(void);
  */
 int sandbox_landlock(void);
 
+/* A call allowed only with this value in its argument number @arg (from 0; the lower 32 bits). Several
+ * of one call are alternatives. */
+struct sandbox_call {
+	int number;
+	unsigned arg;
+	uint32_t value;
+};
+
 /**
  * sandbox_seccomp() - allow these system calls only
  * @syscalls: numbers as SCMP_SYS() gives them; those the machine does not have are
  * skipped
+ * @limited:  @n_limited more that depend on an argument; none of them in @syscalls
  *
  * Any other call fails with EPERM; a call of another architecture kills the process.
  * Covers all threads. Sets no_new_privs.
  */
-int sandbox_seccomp(const int *syscalls, size_t n);
+int sandbox_seccomp(const int *syscalls, size_t n, const struct sandbox_call *limited,
+                    size_t n_limited);

@@ -99,6 +99,9 @@ void slot_hold(struct slot *slot);
  */
 int slot_answer(struct slot *slot, int group, bool deny);
 
+/* Would slot_answer_late() answer it? A moment later that may have changed. */
+bool slot_is_late(const struct slot *slot, nsec_t now);
+
 /**
  * slot_answer_late() - answer an event whose deadline has passed with its late_deny
  * @may_deny: false: the answer is yes whatever late_deny says

@@ -48,6 +48,11 @@ void cache_open(struct cache *c, void *mem, size_t bytes, _Atomic uint64_t *epoc
 	};
 }
 
+size_t cache_size(const struct cache *c)
+{
+	return c->n_sets * sizeof(struct cache_set);
+}
+
 /* The finalizer of MurmurHash3: every bit of the input changes half of those of the result. */
 static uint64_t mix(uint64_t x)
 {

@@ -177,7 +177,25 @@ static int add_rules(scmp_filter_ctx ctx, const int *syscalls, size_t n)
 	return 0;
 }
 
-int sandbox_seccomp(const int *syscalls, size_t n)
+static int add_limited(scmp_filter_ctx ctx, const struct sandbox_call *limited, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct scmp_arg_cmp is = {
+			.arg = limited[i].arg,
+			.op = SCMP_CMP_MASKED_EQ,
+			.datum_a = UINT32_MAX,
+			.datum_b = limited[i].value,
+		};
+		int r = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, limited[i].number, 1, &is);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int sandbox_seccomp(const int *syscalls, size_t n, const struct sandbox_call *limited,
+                    size_t n_limited)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	int r;
@@ -192,6 +210,8 @@ int sandbox_seccomp(const int *syscalls, size_t n)
 		r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	if (r == 0)
 		r = add_rules(ctx, syscalls, n);
+	if (r == 0)
+		r = add_limited(ctx, limited, n_limited);
 	if (r == 0)
 		r = seccomp_load(ctx);
 	seccomp_release(ctx);

@@ -141,6 +141,13 @@ int slot_answer(struct slot *slot, int group, bool deny)
 	return -EALREADY;
 }
 
+bool slot_is_late(const struct slot *slot, nsec_t now)
+{
+	return slot_state(slot) == SLOT_HELD && slot->kind == SLOT_PERMISSION &&
+	       !slot_answered(slot) &&
+	       atomic_load_explicit(&slot->deadline, memory_order_relaxed) <= now;
+}
+
 int slot_answer_late(struct slot *slot, int group, nsec_t now, bool may_deny)
 {
 	uint32_t seen = atomic_load_explicit(&slot->answer, memory_order_acquire);

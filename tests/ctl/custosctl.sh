@@ -93,6 +93,9 @@ expect policy-exclusions 0 '1970-01-01 (past)' c policy exclusions
 expect policy-none 2 'policy.* takes' c policy
 expect reload 0 'generation 1 is in force' c reload
 expect reload-bad 2 '^custosctl: .*stays in force' c reload
+expect cache-flush 0 '' c cache flush
+expect cache-none 2 "no 'cache drop'" c cache drop
+expect cache-what 2 'takes' c cache
 expect mode-reason 2 'say why' c mode monitor --for 1h
 expect mode-time 2 'not a time' c mode monitor --for soon --reason x
 expect mode-monitor 0 '' c mode monitor --for 1h --reason 'upgrade of x'

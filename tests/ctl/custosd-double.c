@@ -87,6 +87,12 @@ int manager_reload(struct manager *m, manager_reload_fn done, void *userdata)
 	return 0;
 }
 
+void manager_flush_cache(struct manager *m, uid_t by)
+{
+	(void)m;
+	(void)by;
+}
+
 int manager_set_mode(struct manager *m, enum mode mode, nsec_t ttl, const char *reason,
                      uid_t by)
 {

@@ -217,6 +217,11 @@ int manager_reload(struct manager *manager, manager_reload_fn done, void *userda
 	return 0;
 }
 
+void manager_flush_cache(struct manager *manager, uid_t by)
+{
+	asked.flushes++;
+}
+
 int manager_set_mode(struct manager *manager, enum mode mode, nsec_t ttl,
                      const char *reason, uid_t by)
 {

@@ -27,6 +27,7 @@ struct request { /* what the doubles were asked */
 	manager_scan_fn scan_done;
 	void *scans[64];
 	unsigned n_scans, n_cancelled, n_busy;
+	unsigned flushes;
 	manager_reload_fn reload_done;
 	void *reload;
 	enum mode mode;

@@ -219,6 +219,21 @@ START_TEST(fds_too_many_or_unwanted_are_closed)
 }
 END_TEST
 
+START_TEST(flush_cache_is_passed_on)
+{
+	unsigned before = asked.flushes;
+	int fd;
+
+	setup();
+	fd = client();
+	call(fd, CALL("FlushCache"));
+	json_decref(reply(fd));
+	ck_assert_uint_eq(asked.flushes, before + 1);
+	close(fd);
+	teardown();
+}
+END_TEST
+
 START_TEST(reload_answers_when_done_or_why_not)
 {
 	json_t *r;
@@ -516,7 +531,7 @@ UNIT_MAIN("methods", events_past_then_mark_then_live,
           events_slow_subscriber_is_told_dropped, scan_files_are_answered_by_index,
           scan_busy_scanner_is_asked_again, scan_client_gone_cancels_and_leaks_nothing,
           fds_too_many_or_unwanted_are_closed, reload_answers_when_done_or_why_not,
-          quarantine_checks_before_it_asks, quarantine_answers_or_is_cancelled,
+          flush_cache_is_passed_on, quarantine_checks_before_it_asks, quarantine_answers_or_is_cancelled,
           set_mode_monitor_needs_a_reason, policy_is_sent_in_parts,
           policy_none_yet_is_an_error, explain_open_file_is_explained,
           get_interface_description_serves_the_text, status_call_gives_the_contract,

@@ -254,7 +254,7 @@ static const int few[] = {SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(exit_group),
 
 static void filtered(void)
 {
-	CLAIM(sandbox_seccomp(few, ARRAY_SIZE(few)) == 0);
+	CLAIM(sandbox_seccomp(few, ARRAY_SIZE(few), NULL, 0) == 0);
 	CLAIM(fails(open("/etc/passwd", O_RDONLY), EPERM));
 	CLAIM(fails(socket(AF_INET, SOCK_STREAM, 0), EPERM));
 	CLAIM(fails(syscall(SYS_getpid), EPERM));
@@ -273,7 +273,7 @@ static void foreign_architecture(void)
 {
 	long r;
 
-	CLAIM(sandbox_seccomp(few, ARRAY_SIZE(few)) == 0);
+	CLAIM(sandbox_seccomp(few, ARRAY_SIZE(few), NULL, 0) == 0);
 	__asm__ volatile("int $0x80" : "=a"(r) : "a"(20L) : "memory"); /* i386 getpid */
 	_exit(0);
 }

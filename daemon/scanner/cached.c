@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Cached verdicts
+ *
+ * Owns: when a verdict may be kept and when it may be used, and what tells two states of a file apart.
+ * Must not own: where verdicts are kept (cache), what they mean for an open (decide).
+ *
+ * The order of steps is the proof; docs/adr/0013 goes through it. Short form:
+ *   keep: state, ticket, no writer, read the bytes, no writer, same state -> stored unless dropped
+ *         since the ticket
+ *   use:  state, no writer -> found, and it says the same state
+ *   drop: whenever an opener is a writer, before its open is answered; and when a writer closes
+ */
+#include "daemon/scanner/cached.h"
+
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/vfs.h>
+
+#include "custos/clock.h"
+#include "custos/lease.h"
+
+/* Times of files come from a clock that stands still for up to 10 ms (CONFIG_HZ=100): a file that
+ * changed more recently may change again without a new time. Git calls this racily clean. */
+#define CLOCK_GRAIN_USEC (20 * 1000)
+/* No nanoseconds at all: an ext4 with small inodes counts seconds. */
+#define COARSE_GRAIN_USEC (2 * USEC_PER_SEC)
+
+/* A larger cache is touched as it fills. */
+#define PREPARED_BYTES ((size_t)64 << 20)
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+/* Digests lie one after the other, each in whole words. */
+static const unsigned digest_word[N_DIGESTS] = {
+	[DIGEST_SHA256] = CACHED_DIGESTS,
+	[DIGEST_SHA1] = CACHED_DIGESTS + 4,
+	[DIGEST_MD5] = CACHED_DIGESTS + 7,
+};
+
+/* Local, and measured: the lease tells the truth there, and a change shows in ctime. */
+static bool is_trusted(int fd)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) < 0)
+		return false;
+	switch ((unsigned long)fs.f_type) {
+	case TMPFS_MAGIC:
+	case EXT4_SUPER_MAGIC:
+	case XFS_SUPER_MAGIC:
+	case BTRFS_SUPER_MAGIC:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* The first touch of a page costs 2 us, which an opener would wait for. */
+void cached_prepare(struct scanner *sc)
+{
+	const struct cache *c = &sc->cfg.cache;
+
+	/* Linux 5.14; older ones go without. */
+	(void)madvise(c->sets, MIN(cache_size(c), PREPARED_BYTES), MADV_POPULATE_WRITE);
+}
+
+/* FNV-1a; a verdict that depends on the name holds for this name. Never 0. */
+static uint64_t name_hash(const struct inquiry *q)
+{
+	uint64_t hash = 0xcbf29ce484222325ULL;
+
+	for (size_t i = 0; i < q->path_len; i++)
+		hash = (hash ^ (unsigned char)q->query.path[i]) * 0x100000001b3ULL;
+	return hash | 1;
+}
+
+static void put_state(const struct inquiry *q, const struct stat *st, struct cache_value *v)
+{
+	const struct scanner *sc = q->w->sc;
+
+	v->word[CACHED_SIZE] = (uint64_t)st->st_size;
+	v->word[CACHED_MTIME] = timespec_nsec(&st->st_mtim);
+	v->word[CACHED_CTIME] = timespec_nsec(&st->st_ctim);
+	v->word[CACHED_NAME] = sc->uses_names ? name_hash(q) : 0;
+	v->word[CACHED_RULES] = sc->rules_id;
+}
+
+static bool same_state(const struct cache_value *a, const struct cache_value *b)
+{
+	return memcmp(a->word, b->word, CACHED_LISTS * sizeof(a->word[0])) == 0;
+}
+
+static void put_digests(const struct engine_digests *d, struct cache_value *v)
+{
+	for (unsigned alg = 0; alg < N_DIGESTS; alg++)
+		if (d->have & 1U << alg)
+			memcpy(&v->word[digest_word[alg]], d->digest[alg], digest_bytes(alg));
+}
+
+static void get_digests(const struct cache_value *v, struct engine_digests *ret)
+{
+	ret->have = (unsigned)CACHED_HAVE(v->word[CACHED_ABOUT]);
+	for (unsigned alg = 0; alg < N_DIGESTS; alg++)
+		memcpy(ret->digest[alg], &v->word[digest_word[alg]], digest_bytes(alg));
+}
+
+static bool is_alive(void *userdata, uint32_t holder)
+{
+	const struct shared *sh = userdata;
+
+	for (unsigned i = 0; i < N_PLACES; i++)
+		if (atomic_load(&sh->place[i].number) == holder)
+			return true;
+	return false;
+}
+
+static bool store(struct inquiry *q, const struct cache_value *v)
+{
+	struct scanner *sc = q->w->sc;
+	const struct cache_putter by = {sc->cfg.number, is_alive, sc->cfg.shared};
+
+	return cache_put(&sc->cfg.cache, &q->cache_key, q->ticket, v, &by);
+}
+
+static void count_hit(struct inquiry *q)
+{
+	q->cached = true;
+	stats_add(&q->w->sc->cfg.shared->stats, q->w->shard, COUNT_CACHE_HITS, 1);
+}
+
+static void say_clean(struct inquiry *q, const struct cache_value *v)
+{
+	q->finding = (struct finding){
+		.verdict = VERDICT_CLEAN,
+		.has_sha256 = q->digests.have & 1U << DIGEST_SHA256,
+		.size_bytes = v->word[CACHED_SIZE],
+	};
+	memcpy(q->finding.sha256, q->digests.digest[DIGEST_SHA256], SHA256_BYTES);
+}
+
+/* The digests are enough, whatever has become of the hash lists. */
+static bool look_up_again(struct inquiry *q, struct cache_value *v)
+{
+	const struct scanner *sc = q->w->sc;
+	const bool yara_ran = CACHED_REASON(v->word[CACHED_ABOUT]) == REASON_NONE;
+
+	switch (ruleset_recall(sc->cfg.rules, &q->digests, v->word[CACHED_SIZE], yara_ran,
+	                       &q->finding)) {
+	case RECALL_MISS:
+		return false;
+	case RECALL_FOUND:
+		return true;
+	case RECALL_SAME:
+		break;
+	}
+	v->word[CACHED_LISTS] = sc->lists_id;
+	(void)store(q, v); /* else the next one looks it up, too */
+	return true;
+}
+
+/* Nobody writes, and nobody can begin to without our knowing. */
+static bool no_writer(struct inquiry *q)
+{
+	struct scanner *sc = q->w->sc;
+	int r = lease_no_writer(q->job->slot->fd);
+
+	if (r == 0) {
+		cache_drop(&sc->cfg.cache, &q->cache_key);
+		stats_add(&sc->cfg.shared->stats, q->w->shard, COUNT_CACHE_DROPS, 1);
+	}
+	return r == 1;
+}
+
+bool cached_find(struct inquiry *q, uint64_t max_size_bytes)
+{
+	struct scanner *sc = q->w->sc;
+	const struct stat *st = &q->job->st;
+	struct cache_value now, found;
+
+	q->cache_key = (struct cache_key){st->st_dev, st->st_ino};
+	q->ticket = cache_begin(&sc->cfg.cache, &q->cache_key);
+	q->keepable = !sc->uses_time && S_ISREG(st->st_mode) && no_writer(q);
+	/* Larger than allowed is an error whatever was found under another line. */
+	if (!q->keepable || (uint64_t)st->st_size > max_size_bytes ||
+	    !cache_get(&sc->cfg.cache, &q->cache_key, &found))
+		return false;
+	put_state(q, st, &now);
+	if (!same_state(&found, &now) || !is_trusted(q->job->slot->fd))
+		return false;
+	get_digests(&found, &q->digests);
+	if (found.word[CACHED_LISTS] == sc->lists_id &&
+	    CACHED_REASON(found.word[CACHED_ABOUT]) == REASON_NONE)
+		say_clean(q, &found);
+	else if (!look_up_again(q, &found))
+		return false;
+	count_hit(q);
+	return true;
+}
+
+bool cached_still(struct inquiry *q)
+{
+	struct scanner *sc = q->w->sc;
+	struct cache_value now = {0}, found;
+	struct stat st;
+
+	if (fstat(q->job->slot->fd, &st) < 0 || !no_writer(q))
+		return false;
+	put_state(q, &st, &now);
+	return cache_get(&sc->cfg.cache, &q->cache_key, &found) && same_state(&found, &now) &&
+	       found.word[CACHED_LISTS] == sc->lists_id;
+}
+
+/* Old enough for the next change to show? @seen_usec: a moment before the bytes were read. */
+static bool is_settled(const struct stat *st, usec_t seen_usec)
+{
+	usec_t changed = timespec_nsec(&st->st_ctim) / NSEC_PER_USEC;
+	usec_t grain = st->st_ctim.tv_nsec ? CLOCK_GRAIN_USEC : COARSE_GRAIN_USEC;
+
+	return changed + grain < seen_usec;
+}
+
+void cached_keep(struct inquiry *q)
+{
+	struct scanner *sc = q->w->sc;
+	struct cache_value v = {0}, after = {0};
+	struct stat st;
+
+	if (!q->keepable || q->finding.verdict != VERDICT_CLEAN || q->finding.partial ||
+	    !is_settled(&q->job->st, q->job->slot->wall_usec))
+		return;
+	put_state(q, &q->job->st, &v);
+	if (!is_trusted(q->job->slot->fd) || !no_writer(q) || fstat(q->job->slot->fd, &st) < 0)
+		return;
+	put_state(q, &st, &after);
+	if (!same_state(&v, &after) || q->finding.size_bytes != v.word[CACHED_SIZE])
+		return;
+	v.word[CACHED_LISTS] = sc->lists_id;
+	v.word[CACHED_ABOUT] = CACHED_ABOUT_OF(q->finding.reason, q->digests.have,
+	                                      q->job->slot->wall_usec / USEC_PER_SEC);
+	put_digests(&q->digests, &v);
+	if (store(q, &v))
+		stats_add(&sc->cfg.shared->stats, q->w->shard, COUNT_CACHE_STORES, 1);
+}
+
+void cached_opened(struct scanner *sc, const struct job *job)
+{
+	const struct cache_key key = {job->st.st_dev, job->st.st_ino};
+
+	/* Without an entry too: a scan under way must not store one. That costs less than asking. */
+	if (!cache_has(&sc->cfg.cache, &key) || lease_no_writer(job->slot->fd) != 1)
+		cache_drop(&sc->cfg.cache, &key);
+}
+
+void cached_written(struct scanner *sc, const struct job *job)
+{
+	const struct cache_key key = {job->st.st_dev, job->st.st_ino};
+
+	cache_drop(&sc->cfg.cache, &key);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Cached: verdicts about files that nobody can have changed since
+ *
+ * What makes it sound (docs/adr/0013): a writer cannot come without opening the file, that open is an
+ * event like any other, and its verdict is forgotten before the event is answered. A verdict is kept
+ * only if nobody was there to write from before the bytes were read until after.
+ */
+#pragma once
+
+#include "daemon/scanner/inquiry.h"
+
+/* Once, when everything runs. Context: the main thread; 10 ms. */
+void cached_prepare(struct scanner *sc);
+
+/* Is the verdict known? Then it is in q->finding. Otherwise this begins what cached_keep() ends. */
+bool cached_find(struct inquiry *q, uint64_t max_size_bytes);
+
+/* Does a verdict that cached_find() found still hold: same state, no writer, not forgotten? */
+bool cached_still(struct inquiry *q);
+
+/* After a scan: keep q->finding if it holds for the next who asks. */
+void cached_keep(struct inquiry *q);
+
+/* The event is answered without a look at the file: forget it if the opener may write. */
+void cached_opened(struct scanner *sc, const struct job *job);
+
+/* It was written: forget it. */
+void cached_written(struct scanner *sc, const struct job *job);
