@@ -148,6 +148,13 @@ fs_make() {
 	chmod 0755 "$dir"
 }
 
+# Whether opens through an overlay raise events on the file systems of its layers.
+overlay_is_seen() {
+	local major minor
+	IFS=. read -r major minor _ <<<"$(uname -r)"
+	[ "$major" -gt 6 ] || { [ "$major" = 6 ] && [ "$minor" -ge 5 ]; }
+}
+
 # --- samples -----------------------------------------------------------------------------
 
 # The EICAR test string, put together here so that no file of ours matches it.
