@@ -68,7 +68,6 @@ enum counter {
 	COUNT_WRITE_CLOSE,
 	COUNT_REFUSED_BY_KERNEL, /* the event's descriptor could not be made */
 	COUNT_CACHE_STORES,
-	COUNT_IGNORED,    /* files the kernel need not ask about again */
 	COUNT_CACHE_DROPS, /* a writer came, or had been there */
 	COUNT_SKIPPED,    /* closes after writing that were not scanned: too many at once */
 	N_COUNTERS,
@@ -134,8 +133,7 @@ struct shared {
 	/* Of the verdict cache: adding 1 makes it forget everything. Whoever lets an open for writing
 	 * pass that no scanner has looked at must do so before: keeper, supervisor, scanner. */
 	_Atomic uint64_t cache_epoch;
-	_Atomic uint32_t generation;          /* in force: keeper */
-	_Atomic uint64_t rules_id, lists_id;  /* of that generation, as in CACHED_RULES: keeper */
+	_Atomic uint64_t rules_id;            /* of the generation in force, as in CACHED_RULES: keeper */
 	uint64_t cache_seed;                  /* supervisor, before the first keeper */
 	_Atomic uint32_t own_pids[OWN_PIDS_MAX]; /* supervisor and keeper; 0: unused */
 	struct instance place[N_PLACES];

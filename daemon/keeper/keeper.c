@@ -22,7 +22,6 @@
 
 #include "custos/chan.h"
 #include "custos/clock.h"
-#include "custos/fan.h"
 
 #define TICK_MSEC       250 /* how often hanging is looked for */
 #define TRIAL_TICK_MSEC 2   /* a new generation's scanner starts in a few milliseconds */
@@ -62,12 +61,7 @@ static void commit(struct keeper *k, unsigned place)
 	generation_unload(&k->current);
 	k->current = k->pending;
 	k->pending = (struct generation){0};
-	/* Files are asked about again. First the number: whoever adds a mark looks at it afterwards,
-	 * and takes the mark away if the rules it judged by are not in force any more. */
-	atomic_store(&k->shared->generation, k->current.number);
 	atomic_store(&k->shared->rules_id, id_word(ruleset_yara_id(k->current.rules)));
-	atomic_store(&k->shared->lists_id, id_word(ruleset_hash_id(k->current.rules)));
-	(void)fan_unignore_files(FD_GROUP); /* fails only where marks cannot be made */
 	children_drain_others(k, place, COMMAND_DRAIN);
 	k->loaded = msg;
 }

@@ -23,7 +23,6 @@
 #include <unistd.h>
 
 #include "custos/cleanup.h"
-#include "custos/fan.h"
 #include "custos/sandbox.h"
 
 /* Put @fd at @number; consumes @fd. */
@@ -140,13 +139,6 @@ static const int keeper_calls[] = {
 	SYS_sendmsg, SYS_fcntl, SYS_lseek, SYS_fstatfs,
 };
 
-static const struct sandbox_call keeper_limited[] = {
-	/* a scanner's ignore marks on single files, and taking them all away */
-	{SYS_fanotify_mark, 1, FAN_FLAGS_IGNORE_FILE},
-	{SYS_fanotify_mark, 1, FAN_FLAGS_UNIGNORE_FILE},
-	{SYS_fanotify_mark, 1, FAN_MARK_FLUSH},
-};
-
 /* Exchange /proc, held at FD_SELF_FDS since we had a root directory, for our directory in it. Looked
  * up only now, because the kernel gives the entry its owner on look-up, and we have just changed
  * ours: with the old one the scanner could not look into it. A scanner needs a dumpable owner, too;
@@ -200,7 +192,6 @@ int keeper_seal(uid_t uid, gid_t gid)
 	if (r == 0)
 		r = close_stderr();
 	if (r == 0)
-		r = sandbox_seccomp(keeper_calls, ARRAY_SIZE(keeper_calls), keeper_limited,
-		                    ARRAY_SIZE(keeper_limited));
+		r = sandbox_seccomp(keeper_calls, ARRAY_SIZE(keeper_calls), NULL, 0);
 	return r;
 }

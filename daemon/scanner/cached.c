@@ -183,7 +183,7 @@ bool cached_find(struct inquiry *q, uint64_t max_size_bytes)
 
 	q->cache_key = (struct cache_key){st->st_dev, st->st_ino};
 	q->ticket = cache_begin(&sc->cfg.cache, &q->cache_key);
-	q->keepable = !sc->uses_time && S_ISREG(st->st_mode) && no_writer(q);
+	q->keepable = !sc->uses_time && only_root_writes(st) && no_writer(q);
 	/* Larger than allowed is an error whatever was found under another line. */
 	if (!q->keepable || (uint64_t)st->st_size > max_size_bytes ||
 	    !cache_get(&sc->cfg.cache, &q->cache_key, &found))
@@ -199,19 +199,6 @@ bool cached_find(struct inquiry *q, uint64_t max_size_bytes)
 		return false;
 	count_hit(q);
 	return true;
-}
-
-bool cached_still(struct inquiry *q)
-{
-	struct scanner *sc = q->w->sc;
-	struct cache_value now = {0}, found;
-	struct stat st;
-
-	if (fstat(q->job->slot->fd, &st) < 0 || !no_writer(q))
-		return false;
-	put_state(q, &st, &now);
-	return cache_get(&sc->cfg.cache, &q->cache_key, &found) && same_state(&found, &now) &&
-	       found.word[CACHED_LISTS] == sc->lists_id;
 }
 
 /* Old enough for the next change to show? @seen_usec: a moment before the bytes were read. */

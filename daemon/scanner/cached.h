@@ -12,11 +12,14 @@
 /* Once, when everything runs. Context: the main thread; 10 ms. */
 void cached_prepare(struct scanner *sc);
 
+/* Root's, and nobody else may write to it, ACLs included: their mask shows as the group's bits. */
+static inline bool only_root_writes(const struct stat *st)
+{
+	return S_ISREG(st->st_mode) && st->st_uid == 0 && !(st->st_mode & (S_IWGRP | S_IWOTH));
+}
+
 /* Is the verdict known? Then it is in q->finding. Otherwise this begins what cached_keep() ends. */
 bool cached_find(struct inquiry *q, uint64_t max_size_bytes);
-
-/* Does a verdict that cached_find() found still hold: same state, no writer, not forgotten? */
-bool cached_still(struct inquiry *q);
 
 /* After a scan: keep q->finding if it holds for the next who asks. */
 void cached_keep(struct inquiry *q);

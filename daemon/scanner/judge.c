@@ -7,7 +7,6 @@
  * Hands off to: slot_answer(), inquiry_report(), slot_release(), in this order (I2).
  */
 #include "daemon/scanner/cached.h"
-#include "daemon/scanner/marks.h"
 
 #include <errno.h>
 #include <string.h>
@@ -238,8 +237,6 @@ static void answer(struct inquiry *q)
 	else
 		atomic_fetch_sub_explicit(&sc->n_notices, 1, memory_order_relaxed);
 	spent = clock_now() - slot->read_at;
-	if (q->cached)
-		marks_consider(q, sc->cfg.settings.max_file_size_bytes);
 	inquiry_report(q, &d, spent);
 	slot_release(sc->slots, slot);
 }

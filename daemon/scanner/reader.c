@@ -16,7 +16,6 @@
  * third wake-up. At least one reader always goes on reading (docs/adr/0010).
  */
 #include "daemon/scanner/cached.h"
-#include "daemon/scanner/marks.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -90,7 +89,6 @@ static void handle_notice(struct reader *rd, struct slot *slot)
 
 	stats_add(stats, rd->worker.shard, COUNT_WRITE_CLOSE, 1);
 	cached_written(sc, job);
-	marks_written(job);
 	if (!sc->wants_write_close) {
 		slot_release(sc->slots, slot);
 		return;

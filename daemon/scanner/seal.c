@@ -15,7 +15,6 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-#include "custos/fan.h"
 #include "custos/sandbox.h"
 
 static const int scanner_calls[] = {
@@ -43,9 +42,6 @@ static const int scanner_calls[] = {
 static const struct sandbox_call scanner_limited[] = {
 	/* does the file have a writer? */
 	{SYS_fcntl, 1, F_SETLEASE},
-	/* this file need not be asked about again, or must be */
-	{SYS_fanotify_mark, 1, FAN_FLAGS_IGNORE_FILE},
-	{SYS_fanotify_mark, 1, FAN_FLAGS_UNIGNORE_FILE},
 };
 
 int scanner_seal(void)

@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "custos/clock.h"
-#include "custos/fan.h"
 
 #include "daemon/shared.h"
 #include "daemon/supervisor/coverage.h"
@@ -197,9 +196,7 @@ int manager_set_mode(struct manager *m, enum mode mode, nsec_t ttl, const char *
 
 void manager_flush_cache(struct manager *m, uid_t by)
 {
-	/* In this order: a file that is marked after the flush was judged after it, too. */
 	cache_clear(&m->cache);
-	(void)fan_unignore_files(m->group); /* fails only where marks cannot be made */
 	journal_event(m->journal, JOURNAL_CACHE_FLUSHED, LOG_NOTICE,
 	              "all verdicts were forgotten by order of uid %u", by);
 }

@@ -118,30 +118,6 @@ int fan_unmark_filesystem(int group, int dirfd, const char *path);
  */
 int fan_ignore_mount(int group, int dirfd, const char *path);
 
-/* The flags fan_ignore_file() and fan_unignore_file() pass, for whoever filters system calls. */
-#define FAN_FLAGS_IGNORE_FILE   (FAN_MARK_ADD | FAN_MARK_IGNORE | FAN_MARK_EVICTABLE)
-#define FAN_FLAGS_UNIGNORE_FILE (FAN_MARK_REMOVE | FAN_MARK_IGNORE)
-
-/**
- * fan_ignore_file() - do not hold opens of one file any more, by whatever name or mount
- * @fd: open file, borrowed
- *
- * Nor opens for writing! The kernel takes the mark away when a change made by write(2) and
- * most others is complete, and when it needs the inode's memory; not for stores through a
- * mapping (fanotify.md section 2). While somebody has the file open for writing it
- * returns 0 and does nothing. Closes after writing are still reported.
- *
- * Context: 1 us; the right to read the file. Linux 6.0, 5.15.154, 5.10.220.
- * Return: 0, -EACCES, -EINVAL on an older kernel, or another negative errno.
- */
-int fan_ignore_file(int group, int fd);
-
-/* Hold them again. Context: as above. Return: 0, -ENOENT if it was not ignored, or another. */
-int fan_unignore_file(int group, int fd);
-
-/* Hold opens of all files again. Context: 1 us for each that was ignored. */
-int fan_unignore_files(int group);
-
 /**
  * fan_flush() - take all marks of @group away: inodes, mounts and file systems
  *

@@ -5,104 +5,31 @@
  *
  * Owns: what it sets up for one target.
  * Must not own: rounds, opens.
+ * Hands off to: race-stall.c for the write held half-way.
  */
 #include "race.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/loop.h>
-#include <linux/userfaultfd.h>
-#include <poll.h>
-#include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#define STALL_SECONDS 10
-#define LOOP_TRIES    16 /* others take devices, too */
+#define LOOP_TRIES 16 /* others take devices, too */
 
 /* A write of two blocks whose second one is not there until the attacker says so. */
-struct stall {
-	pthread_t thread;
-	bool running;
-	int fault_fd, fd;
-	uint8_t *buf;
-	int result;
-};
-
-static void *write_stalling(void *argument)
+static int write_all(struct target *t, const uint8_t *from)
 {
-	struct stall *stall = argument;
-
-	stall->result = race_result(pwrite(stall->fd, stall->buf, 2 * RACE_BLOCK, 0),
-	                            2 * RACE_BLOCK);
-	return NULL;
-}
-
-static int stall_prepare(struct stall *stall)
-{
-	struct uffdio_api api = {.api = UFFD_API};
-	struct uffdio_register range = {.mode = UFFDIO_REGISTER_MODE_MISSING};
-
-	stall->fault_fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
-	if (stall->fault_fd < 0 || ioctl(stall->fault_fd, UFFDIO_API, &api) < 0)
-		return -errno;
-	stall->buf = mmap(NULL, 2 * RACE_BLOCK, PROT_READ | PROT_WRITE,
-	                  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (stall->buf == MAP_FAILED)
-		return -errno;
-	range.range.start = (uintptr_t)stall->buf + RACE_BLOCK;
-	range.range.len = RACE_BLOCK;
-	return race_result(ioctl(stall->fault_fd, UFFDIO_REGISTER, &range), 0);
+	return race_result(pwrite(t->fd, from, t->evil_size, 0), t->evil_size);
 }
 
 static int change_stalled(struct target *t)
 {
-	struct stall *stall = calloc(1, sizeof(*stall));
-	struct uffd_msg msg;
-	struct pollfd poll_fd = {.events = POLLIN};
-	int r;
-
-	if (!stall)
-		return -ENOMEM;
-	t->more = stall;
-	r = stall_prepare(stall);
-	if (r < 0)
-		return r;
-	memcpy(stall->buf, t->evil, RACE_BLOCK);
-	stall->fd = t->fd = race_open(t->path, O_WRONLY);
-	if (t->fd < 0)
-		return t->fd;
-	if (pthread_create(&stall->thread, NULL, write_stalling, stall) != 0)
-		return -EAGAIN;
-	stall->running = true;
-	poll_fd.fd = stall->fault_fd;
-	if (poll(&poll_fd, 1, STALL_SECONDS * 1000) != 1)
-		return -ETIMEDOUT;
-	return race_result(read(stall->fault_fd, &msg, sizeof(msg)), sizeof(msg));
-}
-
-static void release_stalled(struct target *t)
-{
-	struct stall *stall = t->more;
-	struct uffdio_copy copy = {.len = RACE_BLOCK};
-
-	if (!stall)
-		return;
-	if (stall->running) {
-		copy.src = (uintptr_t)t->evil + RACE_BLOCK;
-		copy.dst = (uintptr_t)stall->buf + RACE_BLOCK;
-		ioctl(stall->fault_fd, UFFDIO_COPY, &copy);
-		pthread_join(stall->thread, NULL);
-	}
-	close(stall->fault_fd);
-	munmap(stall->buf, 2 * RACE_BLOCK);
-	free(stall);
-	t->more = NULL;
+	t->fd = race_open(t->path, O_WRONLY);
+	return t->fd < 0 ? t->fd : stall_start(t, RACE_BLOCK, write_all);
 }
 
 static int loop_attach(int backing)
@@ -187,7 +114,7 @@ static int change_copy_up(struct target *t)
 
 const struct changer race_held[] = {
 	{.name = "held-write", .kind = CONTENT_HALF, .flags = HELD, .change = change_stalled,
-	 .release = release_stalled},
+	 .release = stall_release},
 	{.name = "loop", .kind = CONTENT_LISTED,
 	 .flags = CHANGER_ROOT | CHANGER_SLOW | CHANGER_ROOT_SLIPS, .change = change_loop,
 	 .release = release_loop},

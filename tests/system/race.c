@@ -21,7 +21,7 @@
 
 static const struct changer *const tables[] = {race_write, race_size, race_map,
                                                race_uring, race_copy, race_swap,
-                                               race_held,  race_name};
+                                               race_held,  race_pin,  race_name};
 #define N_TABLES (sizeof(tables) / sizeof(tables[0]))
 
 static const struct changer *find_changer(const char *name)

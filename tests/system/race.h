@@ -74,7 +74,7 @@ struct changer {
 };
 
 extern const struct changer race_write[], race_size[], race_map[], race_uring[], race_copy[],
-	race_swap[], race_held[], race_name[];
+	race_swap[], race_held[], race_pin[], race_name[];
 
 /* For changers. Return an fd or a negative errno. */
 int race_open(const char *path, int flags);
@@ -82,6 +82,17 @@ int race_open(const char *path, int flags);
 int race_put(struct target *t, int fd);
 /* Result of a call that sets errno, or was short of @wanted: 0 or a negative errno. */
 int race_result(ssize_t got, size_t wanted);
+
+/*
+ * A copy that stops half-way. stall_start() has a thread call @copy, with a source that
+ * holds the first @present bytes (blocks) of @t's malicious content, and returns when it
+ * waits for the rest. stall_end() supplies that, and returns what @copy does.
+ * stall_release() lets go of everything, whatever went wrong before. Takes root.
+ */
+int stall_start(struct target *t, size_t present,
+                int (*copy)(struct target *t, const uint8_t *from));
+int stall_end(struct target *t);
+void stall_release(struct target *t);
 
 /* Which files, by whom, how often. */
 struct race {
