@@ -35,8 +35,10 @@ struct arena {
 	atomic_uint n_ready;
 	atomic_bool go;
 	atomic_uint n_errors;
+	atomic_uint n_warmup; /* opens */
 	struct {
 		nsec_t start, end, cpu;
+		unsigned n_opens;
 	} of[BENCH_OPENERS_MAX];
 	uint32_t nsec[]; /* [opener][open] */
 };
@@ -144,34 +146,54 @@ static void opener_wait(struct arena *arena)
 		(void)sched_yield();
 }
 
+static bool is_over(const struct opener_plan *plan, nsec_t start, nsec_t now)
+{
+	return plan->limit && now - start >= plan->limit;
+}
+
+/* Open what the plan says to warm up with. Return: how many failed. */
+static unsigned opener_warm_up(const struct opener_plan *plan, struct arena *arena,
+                               unsigned at)
+{
+	unsigned n_files = plan->warm_files ? plan->warm_files : plan->n_files;
+	unsigned base = plan->warm_files ? plan->warm_base : plan->first;
+	nsec_t start = clock_now();
+	char name[BENCH_NAME_BYTES];
+	unsigned i, errors = 0;
+
+	for (i = 0; i < plan->n_warmup && !is_over(plan, start, clock_now()); i++) {
+		bench_name(name, base + (at + i) % n_files);
+		errors += open_once(plan->dirfd, name) < 0;
+	}
+	atomic_fetch_add(&arena->n_warmup, i);
+	return errors;
+}
+
 _Noreturn static void opener_main(const struct opener_plan *plan, struct arena *arena,
                                   unsigned self, unsigned n_openers)
 {
 	unsigned at = plan->n_files / n_openers * self;
-	unsigned warm_files = plan->warm_files ? plan->warm_files : plan->n_files;
-	unsigned warm_base = plan->warm_files ? plan->warm_base : plan->first;
 	uint32_t *nsec = arena->nsec + (size_t)self * plan->n_opens;
 	char name[BENCH_NAME_BYTES];
-	unsigned errors = 0;
-	nsec_t t0, cpu0;
+	unsigned i, errors;
+	nsec_t t0, t1, cpu0;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)alarm(OPENER_ALARM_SEC);
 	bench_pin(plan->cpu);
-	for (unsigned i = 0; i < plan->n_warmup; i++) {
-		bench_name(name, warm_base + (at + i) % warm_files);
-		errors += open_once(plan->dirfd, name) < 0;
-	}
+	errors = opener_warm_up(plan, arena, at);
 	opener_wait(arena);
 	cpu0 = cpu_now(CLOCK_PROCESS_CPUTIME_ID);
-	arena->of[self].start = clock_now();
-	for (unsigned i = 0; i < plan->n_opens; i++) {
+	t1 = arena->of[self].start = clock_now();
+	for (i = 0; i < plan->n_opens && !is_over(plan, arena->of[self].start, t1); i++) {
 		bench_name(name, plan->first + (at + i) % plan->n_files);
 		t0 = clock_now();
 		errors += open_once(plan->dirfd, name) < 0;
-		nsec[i] = (uint32_t)MIN(clock_now() - t0, (nsec_t)UINT32_MAX);
+		t1 = clock_now();
+		nsec[i] = (uint32_t)MIN(t1 - t0, (nsec_t)UINT32_MAX);
 	}
-	arena->of[self].end = clock_now();
+	arena->of[self].end = t1;
+	arena->of[self].n_opens = i;
 	arena->of[self].cpu = cpu_now(CLOCK_PROCESS_CPUTIME_ID) - cpu0;
 	atomic_fetch_add(&arena->n_errors, errors);
 	_exit(0);
@@ -191,10 +213,23 @@ static double percentile_usec(const uint32_t *sorted, size_t n, double share)
 	return sorted[MIN(i, n - 1)] / 1e3;
 }
 
+/* Close the gaps that openers left who ran out of time. Return: opens in all. */
+static size_t arena_pack(struct arena *arena, unsigned n_openers, unsigned n_opens)
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; i < n_openers; i++) {
+		memmove(arena->nsec + n, arena->nsec + (size_t)i * n_opens,
+		        arena->of[i].n_opens * sizeof(arena->nsec[0]));
+		n += arena->of[i].n_opens;
+	}
+	return n;
+}
+
 static void arena_reduce(struct arena *arena, unsigned n_openers, unsigned n_opens,
                          struct opener_result *ret)
 {
-	size_t n = (size_t)n_openers * n_opens;
+	size_t n = arena_pack(arena, n_openers, n_opens);
 	nsec_t start = arena->of[0].start, end = arena->of[0].end, cpu = 0;
 
 	for (unsigned i = 0; i < n_openers; i++) {
@@ -210,6 +245,8 @@ static void arena_reduce(struct arena *arena, unsigned n_openers, unsigned n_ope
 		.opens_per_sec = (double)n * 1e9 / (double)MAX(end - start, (nsec_t)1),
 		.cpu_usec = (double)cpu / 1e3 / (double)n,
 		.n_errors = atomic_load(&arena->n_errors),
+		.n_opens = (unsigned)n,
+		.n_total = (unsigned)n + atomic_load(&arena->n_warmup),
 	};
 }
 

@@ -23,6 +23,8 @@ struct opener_plan {
 	unsigned warm_base;  /* warm-up opens the files from here on ... */
 	unsigned warm_files; /* ... this many, in turn (0 = those measured) */
 	int cpu;             /* pin all openers here, -1 = leave to the kernel */
+	nsec_t limit;        /* no opener starts another open after so long, in the warm-up
+	                        as in the measured part (0 = no limit) */
 };
 
 /* One run, or the medians of several. */
@@ -33,6 +35,8 @@ struct opener_result {
 	double opens_per_sec;
 	double cpu_usec; /* CPU of the openers for one open */
 	unsigned n_errors;
+	unsigned n_opens; /* measured, of all openers */
+	unsigned n_total; /* with the warm-up */
 };
 
 /* Mount a tmpfs of @size ("512m") at @path. Return: its root, or a negative errno. */
