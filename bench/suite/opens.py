@@ -118,15 +118,20 @@ class Opens:
         return result
 
 
-def counted(before, after, n_opens):
-    """Where the answers came from: kernel, cache, or a scan. Shows a warm row that is not."""
+def counted(before, after, n_opens=None):
+    """Where the answers came from: kernel, cache, or a scan. Shows a warm row that is not.
+
+    @n_opens is how many opens there were, if that is known: those the kernel never asked
+    about are seen by nobody else.
+    """
     delta = {k: after[k] - before[k] for k in ("allowed", "denied", "cacheHits", "scans")}
     asked = delta["allowed"] + delta["denied"]
+    n_opens = n_opens or asked
     return {
         "opens": n_opens,
         "asked": asked,
         "cacheHits": delta["cacheHits"],
         "scans": delta["scans"],
         "hitRatio": delta["cacheHits"] / asked if asked else 1.0,
-        "notScanned": max(0.0, 1 - delta["scans"] / n_opens),
+        "notScanned": max(0.0, 1 - delta["scans"] / n_opens) if n_opens else 1.0,
     }

@@ -9,7 +9,6 @@ systems that were made here are ever marked.
 import hashlib
 import os
 import random
-import shutil
 import subprocess
 import sys
 import time
@@ -60,8 +59,8 @@ def run(*argv, limit_sec=120, **more):
     except subprocess.TimeoutExpired as e:
         raise Failed(f"{command[0]}: not done after {limit_sec} s") from e
     if done.returncode != 0:
-        last = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["no output"]
-        raise Failed(f"{Path(command[0]).name}: exit {done.returncode}: {last[0]}")
+        last = " / ".join((done.stdout + done.stderr).strip().splitlines()[-3:]) or "no output"
+        raise Failed(f"{Path(command[0]).name}: exit {done.returncode}: {last}")
     return done.stdout
 
 
