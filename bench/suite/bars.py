@@ -45,6 +45,7 @@ def reduce_workload(line):
         "ratio": statistics.median(c / n for c, n in zip(custos, native)),
         "ratioLow": min(c / n for c, n in zip(custos, native)),
         "ratioHigh": max(c / n for c, n in zip(custos, native)),
+        "atLeast": line.at_least,
         "counted": reduce_counted(line.counted),
     }
 

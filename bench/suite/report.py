@@ -43,7 +43,7 @@ def opens_table(result):
 def workloads_table(result):
     head = ["workload", "without s", "with custos s", "ratio", "of rounds", "cache hits", "not scanned"]
     return table(head, [
-        [w["name"], number(w["nativeSec"], 3), number(w["custosSec"], 3), number(w["ratio"], 3),
+        [w["name"], number(w["nativeSec"], 3), number(w["custosSec"], 3), ("at least " if w["atLeast"] else "") + number(w["ratio"], 3),
          f"{w['ratioLow']:.2f}..{w['ratioHigh']:.2f}", f"{100 * w['counted']['hitRatio']:.1f} %",
          f"{100 * w['counted']['notScanned']:.1f} %"]
         for w in result["workloads"] if "skipped" not in w])

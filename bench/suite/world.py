@@ -33,6 +33,10 @@ class Failed(Exception):
     """This should have been measured."""
 
 
+class TooSlow(Failed):
+    """Not done within its limit."""
+
+
 def inside():
     return os.environ.get(INSIDE) == "1"
 
@@ -57,7 +61,7 @@ def run(*argv, limit_sec=120, **more):
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               timeout=limit_sec, check=False, **more)
     except subprocess.TimeoutExpired as e:
-        raise Failed(f"{command[0]}: not done after {limit_sec} s") from e
+        raise TooSlow(f"{Path(command[0]).name}: not done after {limit_sec} s") from e
     if done.returncode != 0:
         last = " / ".join((done.stdout + done.stderr).strip().splitlines()[-3:]) or "no output"
         raise Failed(f"{Path(command[0]).name}: exit {done.returncode}: {last}")
