@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 ROWS = "native,unmarked,minimal,minimalNear,scan,cold,warmRoot,warmUser"
-WORKLOADS = "gitStatus,web,spawnStatic,spawnDynamic"
+WORKLOADS = "gitStatus,spawnStatic"
 POSITIVE = ("p50Usec", "p99Usec", "p999Usec", "opensPerSec", "openerCpuUsec", "opens")
 BARS = 16
 
