@@ -29,7 +29,7 @@ def memory(world, busy_pss):
 
 def rule_update(world, measure):
     """Scans for files that were cached when a hash was added to the list, nothing else."""
-    row = opens.Row("update", "rule update", subjects.Custos, uid=opens.OWNER)
+    row = opens.Row("update", "rule update", subjects.Custos)
     measure.prepare_files(row)
     custos = subjects.Custos(world)
     custos.start()

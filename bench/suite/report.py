@@ -52,7 +52,8 @@ def workloads_table(result):
 def bars_table(result):
     word = {True: "met", False: "NOT met", None: "not measured"}
     return table(["figure", "measured", "bar", ""], [
-        [b["name"], number(b["ratio"], 3), f"{b['relation']} {b['bar']:g}", word[b["met"]]] for b in result["bars"]])
+        [b["name"], number(b["ratio"], 3), "-" if b["bar"] is None else f"{b['relation']} {b['bar']:g}", word[b["met"]]]
+        for b in result["bars"]])
 
 
 def skipped(result):
