@@ -67,6 +67,7 @@ enum counter {
 	COUNT_OWN,        /* events of our own processes */
 	COUNT_WRITE_CLOSE,
 	COUNT_REFUSED_BY_KERNEL, /* the event's descriptor could not be made */
+	COUNT_RULES_SPARED, /* scans of bytes the rules had seen before */
 	COUNT_CACHE_STORES,
 	COUNT_CACHE_DROPS, /* a writer came, or had been there */
 	COUNT_SKIPPED,    /* closes after writing that were not scanned: too many at once */
@@ -159,6 +160,7 @@ struct shared {
 enum cached_word {
 	CACHED_SIZE,
 	CACHED_MTIME,
+	CACHED_OWNER = CACHED_MTIME, /* of known bytes (bytes.h), which have no times */
 	CACHED_CTIME,
 	CACHED_NAME,    /* hash of the path, where a verdict may depend on it; else 0 */
 	CACHED_RULES,   /* of the YARA rules */

@@ -68,8 +68,8 @@ void cached_prepare(struct scanner *sc)
 	(void)madvise(c->sets, MIN(cache_size(c), PREPARED_BYTES), MADV_POPULATE_WRITE);
 }
 
-/* FNV-1a; a verdict that depends on the name holds for this name. Never 0. */
-static uint64_t name_hash(const struct inquiry *q)
+/* FNV-1a. Never 0. */
+uint64_t cached_name(const struct inquiry *q)
 {
 	uint64_t hash = 0xcbf29ce484222325ULL;
 
@@ -85,7 +85,7 @@ static void put_state(const struct inquiry *q, const struct stat *st, struct cac
 	v->word[CACHED_SIZE] = (uint64_t)st->st_size;
 	v->word[CACHED_MTIME] = timespec_nsec(&st->st_mtim);
 	v->word[CACHED_CTIME] = timespec_nsec(&st->st_ctim);
-	v->word[CACHED_NAME] = sc->uses_names ? name_hash(q) : 0;
+	v->word[CACHED_NAME] = sc->uses_names ? cached_name(q) : 0;
 	v->word[CACHED_RULES] = sc->rules_id;
 }
 
@@ -118,12 +118,12 @@ static bool is_alive(void *userdata, uint32_t holder)
 	return false;
 }
 
-static bool store(struct inquiry *q, const struct cache_value *v)
+bool cached_put(struct scanner *sc, const struct cache_key *key, struct cache_ticket ticket,
+                const struct cache_value *v)
 {
-	struct scanner *sc = q->w->sc;
 	const struct cache_putter by = {sc->cfg.number, is_alive, sc->cfg.shared};
 
-	return cache_put(&sc->cfg.cache, &q->cache_key, q->ticket, v, &by);
+	return cache_put(&sc->cfg.cache, key, ticket, v, &by);
 }
 
 static void count_hit(struct inquiry *q)
@@ -158,7 +158,7 @@ static bool look_up_again(struct inquiry *q, struct cache_value *v)
 		break;
 	}
 	v->word[CACHED_LISTS] = sc->lists_id;
-	(void)store(q, v); /* else the next one looks it up, too */
+	(void)cached_put(q->w->sc, &q->cache_key, q->ticket, v); /* else the next one looks it up, too */
 	return true;
 }
 
@@ -229,7 +229,7 @@ void cached_keep(struct inquiry *q)
 	v.word[CACHED_ABOUT] = CACHED_ABOUT_OF(q->finding.reason, q->digests.have,
 	                                      q->job->slot->wall_usec / USEC_PER_SEC);
 	put_digests(&q->digests, &v);
-	if (store(q, &v))
+	if (cached_put(sc, &q->cache_key, q->ticket, &v))
 		stats_add(&sc->cfg.shared->stats, q->w->shard, COUNT_CACHE_STORES, 1);
 }
 

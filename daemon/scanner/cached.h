@@ -21,6 +21,13 @@ static inline bool only_root_writes(const struct stat *st)
 /* Is the verdict known? Then it is in q->finding. Otherwise this begins what cached_keep() ends. */
 bool cached_find(struct inquiry *q, uint64_t max_size_bytes);
 
+/* What a verdict that depends on the name holds for. */
+uint64_t cached_name(const struct inquiry *q);
+
+/* cache_put() by this scanner. */
+bool cached_put(struct scanner *sc, const struct cache_key *key, struct cache_ticket ticket,
+                const struct cache_value *v);
+
 /* After a scan: keep q->finding if it holds for the next who asks. */
 void cached_keep(struct inquiry *q);
 

@@ -6,6 +6,7 @@
  * Must not own: what policy says (policy_match(), decide()) or how bytes are judged (engine).
  * Hands off to: slot_answer(), inquiry_report(), slot_release(), in this order (I2).
  */
+#include "daemon/scanner/bytes.h"
 #include "daemon/scanner/cached.h"
 
 #include <errno.h>
@@ -130,6 +131,8 @@ static void scan(struct inquiry *q)
 		.max_size_bytes = max_size(q),
 		.deadline = SLOT_NO_DEADLINE,
 		.ret_digests = &q->digests,
+		.known_clean = bytes_known,
+		.userdata = q,
 	};
 
 	if (cannot_scan(q))
@@ -138,8 +141,6 @@ static void scan(struct inquiry *q)
 		inquiry_learn_path(q);
 	if (slot->kind != SLOT_REQUEST && cached_find(q, in.max_size_bytes))
 		return;
-	if (sc->wants_path)
-		inquiry_learn_path(q);
 	in.path = q->query.path;
 	if (slot->kind == SLOT_PERMISSION)
 		in.deadline = atomic_load_explicit(&slot->deadline, memory_order_relaxed);
@@ -153,6 +154,7 @@ static void scan(struct inquiry *q)
 	crash_working_on(0);
 	/* Before the answer: the opener may be the next to ask. */
 	cached_keep(q);
+	bytes_keep(q);
 	stats_add(&sc->cfg.shared->stats, q->w->shard, COUNT_SCANS, 1);
 	stats_add(&sc->cfg.shared->stats, q->w->shard, COUNT_SCANNED_BYTES,
 	          q->finding.size_bytes);

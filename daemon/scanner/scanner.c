@@ -41,8 +41,9 @@ static void prepare(struct scanner *sc, const struct scanner_config *cfg)
 	sc->min_timeout = policy_min_timeout(p, cfg->settings.timeout);
 	sc->wants_write_close = policy_wants_write_close(p);
 	ruleset_counts(cfg->rules, &counts);
-	sc->wants_path = counts.n_yara > 0;
+	sc->has_rules = counts.n_yara > 0;
 	sc->uses_names = ruleset_uses_names(cfg->rules);
+	sc->uses_owner = ruleset_uses_owner(cfg->rules);
 	sc->uses_time = ruleset_uses_time(cfg->rules);
 	sc->rules_id = id_word(ruleset_yara_id(cfg->rules));
 	sc->lists_id = id_word(ruleset_hash_id(cfg->rules));

@@ -60,8 +60,9 @@ struct scanner {
 	struct job *jobs;            /* N_SLOTS */
 	nsec_t min_timeout;          /* of any policy line */
 	bool wants_write_close;
-	bool wants_path;             /* rules or policy look at names */
+	bool has_rules;              /* of YARA */
 	bool uses_names;             /* a verdict may depend on the file's name */
+	bool uses_owner;             /* or on its owner */
 	bool uses_time;              /* or on the time of day: nothing is kept */
 	uint64_t rules_id, lists_id; /* of YARA rules and hash lists: the same for the same contents */
 	bool late_deny;              /* before a line is known: the last line's on-error */

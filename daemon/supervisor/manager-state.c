@@ -93,6 +93,7 @@ void manager_counters(const struct manager *m, struct manager_counters *ret)
 		.denied = stats_sum(s, COUNT_DENIED),
 		.cache_hits = stats_sum(s, COUNT_CACHE_HITS),
 		.scans = stats_sum(s, COUNT_SCANS),
+		.rules_spared = stats_sum(s, COUNT_RULES_SPARED),
 		.scanned_bytes = stats_sum(s, COUNT_SCANNED_BYTES),
 		.timeouts = stats_sum(s, COUNT_TIMEOUTS),
 		.errors = stats_sum(s, COUNT_ERRORS),

@@ -89,6 +89,7 @@ void manager_pids(const struct manager *m, struct manager_pids *ret);
 
 struct manager_counters {
 	uint64_t events, allowed, denied, cache_hits, scans, scanned_bytes, timeouts, errors;
+	uint64_t rules_spared; /* scans in which the rules were not run: bytes they had seen */
 	uint64_t scanner_restarts, dropped_detections, dropped_routine;
 	usec_t oldest_pending_usec;
 };

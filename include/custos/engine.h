@@ -2,6 +2,7 @@
 /* Engine: read a file's bytes once, hash them, look the digests up, run the rules */
 #pragma once
 
+#include <stdbool.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -26,6 +27,10 @@ struct engine_input {
 	nsec_t deadline;          /* absolute, CLOCK_MONOTONIC; the scan gives up near it. One slow
 	                           * regular expression of libyara can overrun it by seconds */
 	struct engine_digests *ret_digests; /* NULL, or what to fill; always set */
+	/* NULL, or asked once the bytes are hashed and on no list: have the same rules found these
+	 * bytes, with all else that they look at the same, clean before? Then they are not run. */
+	bool (*known_clean)(void *userdata, const uint8_t *sha256, uint64_t size_bytes);
+	void *userdata;
 };
 
 /**

@@ -232,7 +232,8 @@ static void judge(struct engine *e, const struct engine_input *in, uid_t owner,
 		conclude(f, VERDICT_MALICIOUS, REASON_EICAR);
 	} else if (ruleset_lists_have(e->rs, d, f)) {
 		return;
-	} else if (e->scanner) {
+	} else if (e->scanner && !(in->known_clean &&
+	                           in->known_clean(in->userdata, f->sha256, f->size_bytes))) {
 		run_rules(e, in, owner, f);
 	} else {
 		conclude(f, VERDICT_CLEAN, REASON_NONE);

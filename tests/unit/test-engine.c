@@ -335,6 +335,40 @@ static void *scan_many(void *userdata)
 	return NULL;
 }
 
+static bool knows(void *userdata, const uint8_t *sha256, uint64_t size_bytes)
+{
+	unsigned *asked = userdata;
+
+	ck_assert_uint_eq(size_bytes, 6);
+	++*asked;
+	return sha256[0] == 0x09; /* "needle" */
+}
+
+START_TEST(scan_known_bytes_spare_the_rules_but_not_the_lists)
+{
+	struct bench b = bench_with_yara("rule n { strings: $a = /(ne|ba)edle/ condition: $a }");
+	_cleanup_(fd_closep) int fd = file_of("needle", 6), other = file_of("baedle", 6);
+	unsigned asked = 0;
+	struct engine_input in = {
+		.fd = fd,
+		.max_size_bytes = MAX_BYTES,
+		.deadline = clock_now() + 30 * NSEC_PER_SEC,
+		.known_clean = knows,
+		.userdata = &asked,
+	};
+	struct finding f;
+
+	engine_scan(b.e, &in, &f);
+	check(&f, VERDICT_CLEAN, REASON_NONE, ""); /* or the rule would match */
+	ck_assert(f.has_sha256 && !f.partial);
+	in.fd = other;
+	engine_scan(b.e, &in, &f);
+	check(&f, VERDICT_MALICIOUS, REASON_YARA, "n");
+	ck_assert_uint_eq(asked, 2);
+	bench_stop(&b);
+}
+END_TEST
+
 START_TEST(scan_two_engines_share_one_rule_set)
 {
 	struct bench b = bench_with_yara("rule n { strings: $a = \"needle\" condition: $a }");
@@ -372,5 +406,6 @@ UNIT_MAIN("engine", scan_clean_file_has_digest_and_size,
           scan_limit_of_the_input_below_the_engines_counts,
           scan_deadline_in_the_past_is_a_timeout, scan_unreadable_input_is_an_io_error,
           scan_large_file_digest_is_the_same_with_and_without_rules,
+          scan_known_bytes_spare_the_rules_but_not_the_lists,
           scan_two_engines_share_one_rule_set,
           filetype_name_knows_prefixes_only_when_complete)
