@@ -58,7 +58,7 @@ void bytes_keep(struct inquiry *q)
 	struct cache_value v;
 
 	/* Where there are no rules, nothing would be spared. */
-	if (!sc->has_rules || sc->uses_time || q->bytes_known || q->keepable || f->partial ||
+	if (!sc->has_rules || sc->uses_time || q->bytes_known || q->keepable || q->first_seen || f->partial ||
 	    f->verdict != VERDICT_CLEAN || f->reason != REASON_NONE || !f->has_sha256)
 		return;
 	key = key_of(f->sha256);

@@ -181,15 +181,21 @@ bool cached_find(struct inquiry *q, uint64_t max_size_bytes)
 	const struct stat *st = &q->job->st;
 	struct cache_value now, found;
 
+	if (sc->uses_time || !only_root_writes(st))
+		return false;
 	q->cache_key = (struct cache_key){st->st_dev, st->st_ino};
 	q->ticket = cache_begin(&sc->cfg.cache, &q->cache_key);
-	q->keepable = !sc->uses_time && only_root_writes(st) && no_writer(q);
-	/* Larger than allowed is an error whatever was found under another line. */
-	if (!q->keepable || (uint64_t)st->st_size > max_size_bytes ||
-	    !cache_get(&sc->cfg.cache, &q->cache_key, &found))
-		return false;
 	put_state(q, st, &now);
-	if (!same_state(&found, &now) || !is_trusted(q->job->slot->fd))
+	if (!cache_get(&sc->cfg.cache, &q->cache_key, &found) || !same_state(&found, &now)) {
+		/* The opener may be a writer; nobody asks. A scan under way must not store. */
+		cache_drop(&sc->cfg.cache, &q->cache_key);
+		q->first_seen = true;
+		return false;
+	}
+	q->keepable = no_writer(q) && is_trusted(q->job->slot->fd);
+	/* Larger than allowed is an error whatever was found under another line. */
+	if (!q->keepable || CACHED_REASON(found.word[CACHED_ABOUT]) == CACHED_SEEN ||
+	    (uint64_t)st->st_size > max_size_bytes)
 		return false;
 	get_digests(&found, &q->digests);
 	if (found.word[CACHED_LISTS] == sc->lists_id &&
@@ -208,6 +214,20 @@ static bool is_settled(const struct stat *st, usec_t seen_usec)
 	usec_t grain = st->st_ctim.tv_nsec ? CLOCK_GRAIN_USEC : COARSE_GRAIN_USEC;
 
 	return changed + grain < seen_usec;
+}
+
+/* Most files are opened once in a while, by a backup or a search: their verdicts would only push others
+ * out, and asking for writers would cost them a tenth. So the first time only the state is noted. */
+void cached_note(struct inquiry *q)
+{
+	struct cache *c = &q->w->sc->cfg.cache;
+	struct cache_value v = {0};
+
+	if (!q->first_seen || q->finding.verdict != VERDICT_CLEAN)
+		return;
+	put_state(q, &q->job->st, &v);
+	v.word[CACHED_ABOUT] = CACHED_ABOUT_OF(CACHED_SEEN, 0, 0);
+	(void)cached_put(q->w->sc, &q->cache_key, cache_begin(c, &q->cache_key), &v);
 }
 
 void cached_keep(struct inquiry *q)

@@ -31,6 +31,9 @@ bool cached_put(struct scanner *sc, const struct cache_key *key, struct cache_ti
 /* After a scan: keep q->finding if it holds for the next who asks. */
 void cached_keep(struct inquiry *q);
 
+/* After the answer: note that this file was opened. */
+void cached_note(struct inquiry *q);
+
 /* The event is answered without a look at the file: forget it if the opener may write. */
 void cached_opened(struct scanner *sc, const struct job *job);
 

@@ -23,6 +23,7 @@ struct inquiry {
 	struct cache_ticket ticket;
 	struct engine_digests digests;    /* of the bytes the finding is about */
 	bool keepable;                    /* nobody wrote when the scan began, on a file system we trust */
+	bool first_seen;                  /* no verdict is kept before the second open */
 	bool bytes_known;                 /* the rules were not run: they had found them clean */
 	bool cached;                      /* the finding needed no byte read */
 };

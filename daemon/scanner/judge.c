@@ -239,6 +239,7 @@ static void answer(struct inquiry *q)
 	else
 		atomic_fetch_sub_explicit(&sc->n_notices, 1, memory_order_relaxed);
 	spent = clock_now() - slot->read_at;
+	cached_note(q);
 	inquiry_report(q, &d, spent);
 	slot_release(sc->slots, slot);
 }

@@ -216,6 +216,7 @@ static void explain_cached(const struct manager *m, const struct stat *st,
 	    v.word[CACHED_SIZE] != (uint64_t)st->st_size ||
 	    v.word[CACHED_MTIME] != (uint64_t)timespec_nsec(&st->st_mtim) ||
 	    v.word[CACHED_CTIME] != (uint64_t)timespec_nsec(&st->st_ctim) ||
+	    CACHED_REASON(v.word[CACHED_ABOUT]) == CACHED_SEEN ||
 	    v.word[CACHED_RULES] != atomic_load(&m->shared->rules_id))
 		return;
 	when = MIN(CACHED_WHEN_SEC(v.word[CACHED_ABOUT]) * USEC_PER_SEC, now);
