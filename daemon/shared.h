@@ -68,8 +68,6 @@ enum counter {
 	COUNT_WRITE_CLOSE,
 	COUNT_REFUSED_BY_KERNEL, /* the event's descriptor could not be made */
 	COUNT_RULES_SPARED, /* scans of bytes the rules had seen before */
-	COUNT_CACHE_STORES,
-	COUNT_CACHE_DROPS, /* a writer came, or had been there */
 	COUNT_SKIPPED,    /* closes after writing that were not scanned: too many at once */
 	N_COUNTERS,
 };

@@ -122,7 +122,8 @@ int keeper_descriptors(struct keeper *k)
 
 static const int keeper_calls[] = {
 	/* all that a scanner may do, because a scanner starts as a copy of this process */
-	SYS_read, SYS_write, SYS_pread64, SYS_close, SYS_fstat, SYS_newfstatat, SYS_epoll_pwait,
+	SYS_read, SYS_write, SYS_pread64, SYS_close, SYS_fstat, SYS_fstatfs, SYS_newfstatat,
+	SYS_epoll_pwait,
 	SYS_recvmsg, SYS_sendto, SYS_ppoll, SYS_readlinkat, SYS_mmap, SYS_munmap, SYS_mremap,
 	SYS_madvise, SYS_mprotect, SYS_brk, SYS_futex, SYS_sched_yield, SYS_clock_nanosleep,
 	SYS_clock_gettime, SYS_restart_syscall, SYS_rt_sigreturn, SYS_rt_sigprocmask,
@@ -136,7 +137,7 @@ static const int keeper_calls[] = {
 	/* what it takes to end one */
 	SYS_wait4, SYS_kill,
 	/* loading the next generation from sealed memory */
-	SYS_sendmsg, SYS_fcntl, SYS_lseek, SYS_fstatfs,
+	SYS_sendmsg, SYS_fcntl, SYS_lseek,
 };
 
 /* Exchange /proc, held at FD_SELF_FDS since we had a root directory, for our directory in it. Looked

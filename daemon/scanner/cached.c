@@ -9,6 +9,7 @@
  *   keep: state, ticket, no writer, read the bytes, no writer, same state -> stored unless dropped
  *         since the ticket
  *   use:  state, no writer -> found, and it says the same state
+ *   note: the first open of a state stores no verdict, only that it was seen
  *   drop: whenever an opener is a writer, before its open is answered; and when a writer closes
  */
 #include "daemon/scanner/cached.h"
@@ -168,10 +169,8 @@ static bool no_writer(struct inquiry *q)
 	struct scanner *sc = q->w->sc;
 	int r = lease_no_writer(q->job->slot->fd);
 
-	if (r == 0) {
+	if (r == 0)
 		cache_drop(&sc->cfg.cache, &q->cache_key);
-		stats_add(&sc->cfg.shared->stats, q->w->shard, COUNT_CACHE_DROPS, 1);
-	}
 	return r == 1;
 }
 
@@ -240,7 +239,7 @@ void cached_keep(struct inquiry *q)
 	    !is_settled(&q->job->st, q->job->slot->wall_usec))
 		return;
 	put_state(q, &q->job->st, &v);
-	if (!is_trusted(q->job->slot->fd) || !no_writer(q) || fstat(q->job->slot->fd, &st) < 0)
+	if (!no_writer(q) || fstat(q->job->slot->fd, &st) < 0)
 		return;
 	put_state(q, &st, &after);
 	if (!same_state(&v, &after) || q->finding.size_bytes != v.word[CACHED_SIZE])
@@ -249,8 +248,7 @@ void cached_keep(struct inquiry *q)
 	v.word[CACHED_ABOUT] = CACHED_ABOUT_OF(q->finding.reason, q->digests.have,
 	                                      q->job->slot->wall_usec / USEC_PER_SEC);
 	put_digests(&q->digests, &v);
-	if (cached_put(sc, &q->cache_key, q->ticket, &v))
-		stats_add(&sc->cfg.shared->stats, q->w->shard, COUNT_CACHE_STORES, 1);
+	(void)cached_put(sc, &q->cache_key, q->ticket, &v); /* dropped meanwhile, or the next time */
 }
 
 void cached_opened(struct scanner *sc, const struct job *job)

@@ -84,7 +84,6 @@ static void handle_notice(struct reader *rd, struct slot *slot)
 {
 	struct scanner *sc = rd->worker.sc;
 	struct stats *stats = &sc->cfg.shared->stats;
-
 	struct job *job = scanner_job(sc, slot);
 
 	stats_add(stats, rd->worker.shard, COUNT_WRITE_CLOSE, 1);
