@@ -129,6 +129,22 @@ int policy_digest(const struct policy *p, char ret_hex[65]);
 unsigned policy_match(const struct policy *p, const struct policy_query *q, int64_t now_sec,
                       const struct policy_line **ret);
 
+/**
+ * policy_silent() - would a clean file be let through without a record, whoever opens it?
+ * @q:              what is known of the file: size and owner, path and mount facts as far as
+ *                  @q->known says so and they are not empty; event and subject are not looked at
+ * @max_size_bytes: the daemon's MaxFileSize=, for lines without max-size=
+ *
+ * True only when that holds for every subject, for open and for exec, and now as well as after
+ * any line has expired: then nobody needs to be asked about this file again, until one of the
+ * facts in @q changes. No action of the language denies a clean file, so what is looked for is
+ * a record: log=all, or a scan that calls the file too large. A write-close is not meant.
+ *
+ * Pure; walks the lines up to the first that surely decides.
+ */
+bool policy_silent(const struct policy *p, const struct policy_query *q,
+                   uint64_t max_size_bytes);
+
 /* Could @line speak of the file in @q? Facts that are not known are taken to fit. Pure. */
 bool policy_line_fits(const struct policy_line *line, const struct policy_query *q);
 

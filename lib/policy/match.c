@@ -169,6 +169,64 @@ unsigned policy_match(const struct policy *p, const struct policy_query *q,
 	return 0;
 }
 
+/* The facts of @q that do not depend on who opens the file, and that are really there. */
+static unsigned object_facts(const struct policy_query *q)
+{
+	unsigned known = q->known & (POLICY_FACT_PATH | POLICY_FACT_MOUNT);
+
+	/* Asked for and not found is no knowledge: it may be found next time. */
+	if (!q->path || !*q->path)
+		known &= ~(unsigned)POLICY_FACT_PATH;
+	if (!q->fs_type || !*q->fs_type || q->n_mount_points == 0)
+		known &= ~(unsigned)POLICY_FACT_MOUNT;
+	return known;
+}
+
+/* Does @line, when it decides, leave no trace of a clean file of this size? */
+static bool line_silent(const struct policy_line *line, uint64_t size_bytes,
+                        uint64_t max_size_bytes)
+{
+	if (line->log == LOG_ALL)
+		return false;
+	switch (line->action) {
+	case POLICY_NOWATCH:
+	case POLICY_ALLOW:
+		return true;
+	case POLICY_SCAN:
+		if (line->max_size_bytes)
+			max_size_bytes = line->max_size_bytes;
+		return size_bytes <= max_size_bytes; /* else an error, not clean */
+	}
+	return false;
+}
+
+bool policy_silent(const struct policy *p, const struct policy_query *q,
+                   uint64_t max_size_bytes)
+{
+	unsigned undecided = POLICY_OPEN | POLICY_EXEC;
+	struct policy_query object = *q;
+
+	object.known = object_facts(q);
+	for (size_t i = 0; i < p->n_lines; i++) {
+		const struct policy_line *line = &p->lines[i];
+		unsigned missing;
+
+		if (!(line->events & undecided))
+			continue;
+		missing = line_check(line, &object);
+		if (missing == NO_MATCH)
+			continue;
+		if (!line_silent(line, q->size_bytes, max_size_bytes))
+			return false;
+		/* One that expires decides until then, and the next ones afterwards. */
+		if (!missing && !line->expires)
+			undecided &= ~line->events;
+		if (!undecided)
+			return true;
+	}
+	return false;
+}
+
 /* Which files of a file system a line speaks of, by its mount-level predicates. */
 enum reach { REACH_NONE, REACH_SOME, REACH_ALL };
 
