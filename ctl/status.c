@@ -82,6 +82,8 @@ static void print_facts(json_t *s)
 	       " denied, %" PRId64 " from cache\n",
 	       out_int(n, "events"), out_int(n, "allowed"), out_int(n, "denied"),
 	       out_int(n, "cacheHits"));
+	printf("held       %" PRId64 " files that nobody need ask about\n",
+	       out_int(n, "heldFiles"));
 	printf("scans      %" PRId64 ", %" PRId64 " timeouts, %" PRId64
 	       " errors, %" PRId64 " scanner restarts, oldest waiting %s\n",
 	       out_int(n, "scans"), out_int(n, "timeouts"), out_int(n, "errors"),

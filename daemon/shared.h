@@ -27,6 +27,7 @@ enum fixed_fd {
 	FD_REQUESTS,    /* SEQPACKET: descriptors to scan, results back */
 	FD_FACTS_KICK,  /* eventfd: the broker is asked something */
 	FD_AUDIT_KICK,  /* eventfd: a record that should not wait is in a ring */
+	FD_HOLD_KICK,   /* eventfd: a wish is in the ring of wishes */
 	FD_SIGNAL,      /* keeper: signalfd for SIGCHLD */
 	FD_SELF_FDS,    /* O_PATH of the keeper's /proc/self/fd, for names of open files */
 	FD_COMMAND,     /* eventfd per place: commands of the keeper are waiting */
@@ -54,6 +55,7 @@ _Static_assert(FD_EPOLL + N_PLACES * READERS_MAX <= FD_LOW, "fixed descriptors f
 #define LINE_HITS_MAX 4096 /* lines beyond are not counted */
 #define DETECTION_CELLS 1024 /* denials and matches: reserved for them */
 #define ROUTINE_CELLS 512
+#define WISH_CELLS 256
 
 enum counter {
 	COUNT_EVENTS,
@@ -114,6 +116,20 @@ struct culprit {
 	uint32_t generation; /* 0: unused row */
 };
 
+/* A clean file that might be held (supervisor/holder.h). Scanner writes. */
+#define WISH_WORDS 6
+#define WISH_HANDLE_BYTES 128 /* MAX_HANDLE_SZ of the kernel */
+struct hold_wish {
+	struct cache_key key;
+	uint64_t known[WISH_WORDS]; /* the first words of its entry in the cache: enum cached_word */
+	uint32_t generation;
+	int32_t handle_type;
+	uint32_t handle_bytes;
+	unsigned char handle[WISH_HANDLE_BYTES];
+	uint32_t pad;
+};
+_Static_assert(sizeof(struct hold_wish) % 8 == 0, "fits the ring's cells");
+
 enum command { COMMAND_ADOPT = 1, COMMAND_DRAIN = 2, COMMAND_FINISH = 4, COMMAND_PING = 8 };
 
 struct instance {
@@ -132,6 +148,7 @@ struct shared {
 	/* Of the verdict cache: adding 1 makes it forget everything. Whoever lets an open for writing
 	 * pass that no scanner has looked at must do so before: keeper, supervisor, scanner. */
 	_Atomic uint64_t cache_epoch;
+	_Atomic uint32_t generation;          /* in force: keeper */
 	_Atomic uint64_t rules_id;            /* of the generation in force, as in CACHED_RULES: keeper */
 	uint64_t cache_seed;                  /* supervisor, before the first keeper */
 	_Atomic uint32_t own_pids[OWN_PIDS_MAX]; /* supervisor and keeper; 0: unused */
@@ -151,6 +168,11 @@ struct shared {
 	                       DETECTION_CELLS * (sizeof(struct record) + 8)];
 	_Alignas(CACHELINE_BYTES) unsigned char
 		routine_mem[sizeof(struct ring) + ROUTINE_CELLS * (sizeof(struct record) + 8)];
+	/* When the holder last looked after its leases; 0: it holds none. Supervisor writes; so does
+	 * the keeper, to 0, after it has taken the marks of a silent holder away. */
+	_Atomic uint64_t holder_beat;
+	_Alignas(CACHELINE_BYTES) unsigned char
+		wishes_mem[sizeof(struct ring) + WISH_CELLS * (sizeof(struct hold_wish) + 8)];
 };
 
 /* Words of a value of the verdict cache. Up to RULES they tell whether it speaks of this state of the
@@ -166,6 +188,7 @@ enum cached_word {
 	CACHED_ABOUT,   /* see below */
 	CACHED_DIGESTS, /* SHA-256, SHA-1, MD5, each in whole words */
 };
+_Static_assert(CACHED_LISTS + 1 == WISH_WORDS, "a wish tells the state, the rules and the lists");
 _Static_assert(CACHED_DIGESTS + (32 + 24 + 16) / 8 == CACHE_VALUE_WORDS, "digests fit");
 
 /* For CACHED_RULES and CACHED_LISTS: the first word of a SHA-256. */
@@ -208,6 +231,11 @@ static inline struct ring *shared_detections(struct shared *sh)
 	return (struct ring *)sh->detections_mem;
 }
 
+static inline struct ring *shared_wishes(struct shared *sh)
+{
+	return (struct ring *)sh->wishes_mem;
+}
+
 static inline struct ring *shared_routine(struct shared *sh)
 {
 	return (struct ring *)sh->routine_mem;
@@ -220,6 +248,7 @@ struct settings {
 	nsec_t timeout;
 	uint32_t n_workers;
 	uint32_t n_readers;
+	uint32_t n_held_files; /* 0: nothing is wished for */
 };
 
 enum message_type {

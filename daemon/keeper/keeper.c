@@ -22,11 +22,15 @@
 
 #include "custos/chan.h"
 #include "custos/clock.h"
+#include "custos/fan.h"
 
 #define TICK_MSEC       250 /* how often hanging is looked for */
 #define TRIAL_TICK_MSEC 2   /* a new generation's scanner starts in a few milliseconds */
 /* The supervisor is gone: go on answering this long, so that a new one can take over; then finish. */
 #define ORPHAN_PATIENCE_NSEC (30 * NSEC_PER_SEC)
+/* The holder looks after its leases four times a second. Longer than this: it is stopped, and the
+ * kernel is going to let writers pass, at the earliest after HOLDER_BREAK_SEC_MIN. */
+#define HOLDER_SILENCE_NSEC (3 * NSEC_PER_SEC)
 
 void keeper_tell(struct keeper *k, const struct message *msg)
 {
@@ -61,6 +65,8 @@ static void commit(struct keeper *k, unsigned place)
 	generation_unload(&k->current);
 	k->current = k->pending;
 	k->pending = (struct generation){0};
+	/* First the number: whoever marks a file looks at it afterwards. */
+	atomic_store(&k->shared->generation, k->current.number);
 	atomic_store(&k->shared->rules_id, id_word(ruleset_yara_id(k->current.rules)));
 	children_drain_others(k, place, COMMAND_DRAIN);
 	k->loaded = msg;
@@ -176,6 +182,22 @@ static void drain_signals(void)
 		;
 }
 
+/* Marks of a holder that no longer watches for writers. Whoever wrote already was not seen. */
+static void end_holding(struct keeper *k)
+{
+	(void)fan_unignore_files(FD_GROUP); /* fails only where files cannot be marked */
+	cache_clear(&k->cache);
+	atomic_store(&k->shared->holder_beat, 0);
+}
+
+static void watch_holder(struct keeper *k, nsec_t now)
+{
+	nsec_t beat = atomic_load(&k->shared->holder_beat);
+
+	if (beat && now > beat + HOLDER_SILENCE_NSEC)
+		end_holding(k);
+}
+
 void keeper_run(struct keeper *k)
 {
 	struct pollfd pfds[] = {
@@ -198,10 +220,12 @@ void keeper_run(struct keeper *k)
 		if (pfds[0].revents && !obey(k)) {
 			pfds[0].fd = -1; /* no more news from there */
 			orphaned_at = now;
+			end_holding(k); /* its leases ended with it */
 		}
 		if (orphaned_at && now - orphaned_at > ORPHAN_PATIENCE_NSEC)
 			k->stopping = true;
 		resend(k);
+		watch_holder(k, now);
 		watch_children(k, now);
 		settle(k, now);
 	}

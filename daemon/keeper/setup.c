@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "custos/cleanup.h"
+#include "custos/fan.h"
 #include "custos/sandbox.h"
 
 /* Put @fd at @number; consumes @fd. */
@@ -140,6 +141,13 @@ static const int keeper_calls[] = {
 	SYS_sendmsg, SYS_fcntl, SYS_lseek,
 };
 
+static const struct sandbox_call keeper_limited[] = {
+	/* marks of a holder that is gone */
+	{SYS_fanotify_mark, 1, FAN_FLAGS_UNIGNORE_FILES},
+	/* the scanner's */
+	{SYS_name_to_handle_at, 4, AT_EMPTY_PATH},
+};
+
 /* Exchange /proc, held at FD_SELF_FDS since we had a root directory, for our directory in it. Looked
  * up only now, because the kernel gives the entry its owner on look-up, and we have just changed
  * ours: with the old one the scanner could not look into it. A scanner needs a dumpable owner, too;
@@ -193,6 +201,7 @@ int keeper_seal(uid_t uid, gid_t gid)
 	if (r == 0)
 		r = close_stderr();
 	if (r == 0)
-		r = sandbox_seccomp(keeper_calls, ARRAY_SIZE(keeper_calls), NULL, 0);
+		r = sandbox_seccomp(keeper_calls, ARRAY_SIZE(keeper_calls), keeper_limited,
+		                    ARRAY_SIZE(keeper_limited));
 	return r;
 }

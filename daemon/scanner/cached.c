@@ -206,6 +206,15 @@ bool cached_find(struct inquiry *q, uint64_t max_size_bytes)
 	return true;
 }
 
+void cached_state(const struct inquiry *q, uint64_t words[WISH_WORDS])
+{
+	struct cache_value v = {0};
+
+	put_state(q, &q->job->st, &v);
+	v.word[CACHED_LISTS] = q->w->sc->lists_id;
+	memcpy(words, v.word, WISH_WORDS * sizeof(words[0]));
+}
+
 /* Old enough for the next change to show? @seen_usec: a moment before the bytes were read. */
 static bool is_settled(const struct stat *st, usec_t seen_usec)
 {

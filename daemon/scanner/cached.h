@@ -28,6 +28,9 @@ uint64_t cached_name(const struct inquiry *q);
 bool cached_put(struct scanner *sc, const struct cache_key *key, struct cache_ticket ticket,
                 const struct cache_value *v);
 
+/* What its entry begins with, once cached_find() has found one. */
+void cached_state(const struct inquiry *q, uint64_t words[WISH_WORDS]);
+
 /* After a scan: keep q->finding if it holds for the next who asks. */
 void cached_keep(struct inquiry *q);
 

@@ -8,6 +8,7 @@
  */
 #include "daemon/scanner/bytes.h"
 #include "daemon/scanner/cached.h"
+#include "daemon/scanner/wish.h"
 
 #include <errno.h>
 #include <string.h>
@@ -240,6 +241,8 @@ static void answer(struct inquiry *q)
 		atomic_fetch_sub_explicit(&sc->n_notices, 1, memory_order_relaxed);
 	spent = clock_now() - slot->read_at;
 	cached_note(q);
+	if (q->cached)
+		wish_hold(q, max_size(q));
 	inquiry_report(q, &d, spent);
 	slot_release(sc->slots, slot);
 }

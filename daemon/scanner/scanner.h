@@ -79,6 +79,7 @@ struct scanner {
 	_Atomic unsigned n_started;  /* of those, the ones that run */
 	_Atomic bool threads_ready;  /* main thread sets once sealed */
 	struct waitpoint control;    /* main waits for n_started, threads for threads_ready */
+	_Atomic uint64_t wished[4096]; /* wish.c; any thread */
 	struct waitpoint adopted;    /* the deadline thread sleeps here */
 };
 

@@ -17,6 +17,7 @@
 
 #include "daemon/shared.h"
 #include "daemon/supervisor/coverage.h"
+#include "daemon/supervisor/holder.h"
 #include "daemon/supervisor/drain.h"
 #include "daemon/supervisor/journal.h"
 #include "daemon/supervisor/loader.h"
@@ -93,6 +94,7 @@ void manager_counters(const struct manager *m, struct manager_counters *ret)
 		.denied = stats_sum(s, COUNT_DENIED),
 		.cache_hits = stats_sum(s, COUNT_CACHE_HITS),
 		.scans = stats_sum(s, COUNT_SCANS),
+		.held_files = holder_n(m->holder),
 		.rules_spared = stats_sum(s, COUNT_RULES_SPARED),
 		.scanned_bytes = stats_sum(s, COUNT_SCANNED_BYTES),
 		.timeouts = stats_sum(s, COUNT_TIMEOUTS),
@@ -197,7 +199,9 @@ int manager_set_mode(struct manager *m, enum mode mode, nsec_t ttl, const char *
 
 void manager_flush_cache(struct manager *m, uid_t by)
 {
+	/* In this order: what is held after it was judged after it, too. */
 	cache_clear(&m->cache);
+	holder_forget(m->holder);
 	journal_event(m->journal, JOURNAL_CACHE_FLUSHED, LOG_NOTICE,
 	              "all verdicts were forgotten by order of uid %u", by);
 }

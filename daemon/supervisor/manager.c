@@ -27,6 +27,7 @@
 #include "daemon/supervisor/coverage.h"
 #include "daemon/supervisor/drain.h"
 #include "daemon/supervisor/history.h"
+#include "daemon/supervisor/holder.h"
 #include "daemon/supervisor/journal.h"
 #include "daemon/supervisor/lifecycle.h"
 #include "daemon/supervisor/loader.h"
@@ -58,6 +59,7 @@ static int update_coverage(struct manager *m)
 		m->mark_error = strdup(strerror(-r));
 	if (m->mark_error)
 		journal_event(m->journal, JOURNAL_MARK_FAILED, LOG_ERR, "%s", m->mark_error);
+	holder_set_mounts(m->holder, m->coverage);
 	return r;
 }
 
@@ -105,6 +107,7 @@ static void become_ready(struct manager *m)
 		fail_start(m, text, 1);
 		return;
 	}
+	holder_configure(m);
 	m->ready_sent = true;
 	(void)sd_notifyf(0, "READY=1\nSTATUS=%s", manager_state_name(manager_state(m)));
 	journal_event(m->journal, JOURNAL_STARTED, LOG_INFO,
@@ -158,6 +161,7 @@ static void after_load(struct manager *m, const char *error)
 	if (m->conf.cache_memory_bytes != m->cache_limit_bytes)
 		journal_event(m->journal, JOURNAL_RELOADED, LOG_NOTICE,
 		              "another CacheMemory= takes effect when custosd starts next");
+	holder_configure(m);
 	server_resolve_groups(m->server);
 	(void)update_coverage(m); /* the state tells */
 	report_policy_change(m);
@@ -172,6 +176,9 @@ static void on_loaded(struct manager *m, uint32_t generation, const char *error)
 		journal_event(m->journal, JOURNAL_RESTORED, LOG_NOTICE,
 		              "a new scanner pair answers");
 	}
+	/* What is held was judged by older rules. */
+	if (!error)
+		holder_forget(m->holder);
 	requests_connect(m->requests);
 	loader_answered(m->loader, generation, error);
 }
@@ -256,7 +263,8 @@ static int on_hup(sd_event_source *source, const struct signalfd_siginfo *si, vo
 
 static int init_loop(struct manager *m)
 {
-	static const int signals[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP};
+	/* The last two are the holder's. */
+	const int signals[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGIO, SIGRTMIN};
 	sigset_t set;
 	int r;
 
@@ -295,6 +303,8 @@ static int init_parts(struct manager *m)
 	if (r == 0)
 		r = broker_new(m->shared, m->facts_kick, &m->broker);
 	if (r == 0)
+		r = holder_new(m, &m->holder);
+	if (r == 0)
 		r = quarantine_new(m, coverage_host_root(m->coverage), &m->quarantine);
 	if (r == 0)
 		r = drain_new(m, &m->drain);
@@ -302,7 +312,8 @@ static int init_parts(struct manager *m)
 		r = requests_new(m, &m->requests);
 	if (r == 0)
 		r = loader_new(m, uid, gid, after_load, &m->loader);
-	fds = (struct pair_fds){m->group, m->shared_fd, m->facts_kick, m->audit_kick};
+	fds = (struct pair_fds){m->group, m->shared_fd, m->facts_kick, m->audit_kick,
+	                        m->hold_kick};
 	if (r == 0)
 		r = pair_new(m, &fds, uid, gid, &pair_listener, &m->pair);
 	return r;
@@ -336,6 +347,7 @@ static void deinit(struct manager *m)
 	m->pair = pair_free(m->pair);
 	m->drain = drain_free(m->drain);
 	m->broker = broker_free(m->broker);
+	m->holder = holder_free(m->holder);
 	m->coverage = coverage_free(m->coverage);
 	m->group = fd_close(m->group); /* releases an open of ours that nobody answers any more */
 	m->quarantine = quarantine_free(m->quarantine);
@@ -354,6 +366,7 @@ static void deinit(struct manager *m)
 	(void)fd_close(m->shared_fd);
 	(void)fd_close(m->facts_kick);
 	(void)fd_close(m->audit_kick);
+	(void)fd_close(m->hold_kick);
 }
 
 int manager_run(const struct manager_options *options)
@@ -367,6 +380,7 @@ int manager_run(const struct manager_options *options)
 		.shared_fd = -1,
 		.facts_kick = -1,
 		.audit_kick = -1,
+		.hold_kick = -1,
 	};
 	int r;
 

@@ -23,6 +23,7 @@ struct requests;    /* requests.h: scan requests of custosctl */
 struct loader;      /* loader.h: the next generation on its way */
 struct drain;       /* drain.h: records out of shared memory */
 struct broker;      /* broker.h: own thread */
+struct holder;      /* holder.h: own thread */
 struct quarantine;  /* quarantine.h: own thread */
 struct varlink_server;
 struct json_t;      /* jansson.h, which those who look inside include */
@@ -67,7 +68,8 @@ struct manager {
 	struct broker *broker;
 	struct requests *requests;
 	struct quarantine *quarantine;
-	int group, shared_fd, facts_kick, audit_kick; /* -1 when not open */
+	struct holder *holder;
+	int group, shared_fd, facts_kick, audit_kick, hold_kick; /* -1 when not open */
 	bool stopping, ready_sent, pair_lost;
 	int exit_code;
 	char *mark_error;         /* what cannot be watched; NULL: nothing */
@@ -89,6 +91,7 @@ void manager_pids(const struct manager *m, struct manager_pids *ret);
 
 struct manager_counters {
 	uint64_t events, allowed, denied, cache_hits, scans, scanned_bytes, timeouts, errors;
+	uint64_t held_files; /* now: their opens are no events */
 	uint64_t rules_spared; /* scans in which the rules were not run: bytes they had seen */
 	uint64_t scanner_restarts, dropped_detections, dropped_routine;
 	usec_t oldest_pending_usec;

@@ -45,8 +45,10 @@ int memory_new(struct manager *m)
 	slots_init(shared_slots(m->shared), N_SLOTS);
 	ring_init(shared_detections(m->shared), DETECTION_CELLS, sizeof(struct record));
 	ring_init(shared_routine(m->shared), ROUTINE_CELLS, sizeof(struct record));
+	ring_init(shared_wishes(m->shared), WISH_CELLS, sizeof(struct hold_wish));
 	atomic_store(&m->shared->own_pids[0], (uint32_t)getpid());
 	m->facts_kick = eventfd(0, EFD_CLOEXEC);
 	m->audit_kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	return m->facts_kick < 0 || m->audit_kick < 0 ? -errno : 0;
+	m->hold_kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return m->facts_kick < 0 || m->audit_kick < 0 || m->hold_kick < 0 ? -errno : 0;
 }

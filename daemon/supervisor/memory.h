@@ -4,6 +4,6 @@
 
 struct manager;
 
-/* Fills in shared, cache, shared_fd, facts_kick, audit_kick of @m; freed with the manager. Context:
+/* Fills in shared, cache, shared_fd, facts_kick, audit_kick, hold_kick of @m; freed with the manager. Context:
  * once, before any thread. Return: 0 or a negative errno. */
 int memory_new(struct manager *m);

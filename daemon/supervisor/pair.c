@@ -265,6 +265,7 @@ static int start_keeper(struct pair *p, int control, int requests)
 		{p->fds.group, FD_GROUP},           {p->fds.shared, FD_SHARED},
 		{control, FD_CONTROL},              {requests, FD_REQUESTS},
 		{p->fds.facts_kick, FD_FACTS_KICK}, {p->fds.audit_kick, FD_AUDIT_KICK},
+		{p->fds.hold_kick, FD_HOLD_KICK},
 	};
 
 	(void)snprintf(uid, sizeof(uid), "%u", p->uid); /* fits */

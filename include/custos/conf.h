@@ -15,6 +15,7 @@
 #define CONF_WORKERS_MAX        256
 #define CONF_CACHE_MEMORY_MIN   (UINT64_C(1) << 20)
 #define CONF_CACHE_MEMORY_MAX   (UINT64_C(4) << 30)
+#define CONF_HELD_FILES_MAX     32768 /* half of the unit's LimitNOFILE= */
 #define CONF_THRESHOLD_MAX      16
 #define CONF_MAX_AGE_MIN        (3600 * NSEC_PER_SEC)
 #define CONF_MAX_AGE_MAX        (3650 * 86400 * NSEC_PER_SEC)
@@ -34,6 +35,7 @@ struct conf {
 	nsec_t timeout;
 	unsigned n_workers;         /* 0: one per CPU */
 	uint64_t cache_memory_bytes;
+	unsigned n_held_files;      /* 0: none */
 	struct strlist hashes, allow_hashes, yara;
 	unsigned bundle_threshold;
 	nsec_t bundle_max_age;

@@ -119,6 +119,36 @@ int fan_unmark_filesystem(int group, int dirfd, const char *path);
 int fan_ignore_mount(int group, int dirfd, const char *path);
 
 /**
+ * fan_ignore_file() - do not hold opens of one file any more, by whatever name or mount
+ * @fd: open file, borrowed
+ *
+ * Nor opens for writing! The kernel ends it when a write(2) is complete, but not for stores through a
+ * mapping and others (fanotify.md section 2): the caller must see to it that nobody writes.
+ * While somebody has the file open for writing it returns 0 and does nothing.
+ *
+ * Context: 1 us; the right to read the file. Linux 6.0, 5.15.154, 5.10.220.
+ * Return: 0, -EACCES, -EINVAL on an older kernel, or another negative errno.
+ */
+int fan_ignore_file(int group, int fd);
+
+/**
+ * fan_unignore_file() - hold them again
+ *
+ * This deletes the mark, and an open that meets a mark being deleted passes unasked, whatever other
+ * marks say (fsnotify_prepare_user_wait() in the kernel's fs/notify/mark.c; seen in 3 of 1,000
+ * races, docs/adr/0018). So what the file holds must still be what it held while it was ignored.
+ *
+ * Context: 1 us. Return: 0, -ENOENT if it was not ignored, or another negative errno.
+ */
+int fan_unignore_file(int group, int fd);
+
+/* The same for all files. Context: 1 us for each that was ignored; whoever holds the group. */
+int fan_unignore_files(int group);
+
+/* The flags it passes, for whoever filters system calls. */
+#define FAN_FLAGS_UNIGNORE_FILES FAN_MARK_FLUSH
+
+/**
  * fan_flush() - take all marks of @group away: inodes, mounts and file systems
  *
  * Linux 4.20 (file systems). Openers that wait already go on waiting.

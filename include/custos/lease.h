@@ -2,6 +2,8 @@
 /* Lease: does a file have a writer just now? */
 #pragma once
 
+#include <stdbool.h>
+
 /**
  * lease_no_writer() - ask by taking a read lease and giving it back at once
  * @fd: regular file, opened for reading
@@ -18,3 +20,23 @@
  * Return: 1 no writer, 0 a writer, or a negative errno: it cannot be told.
  */
 int lease_no_writer(int fd);
+
+/**
+ * lease_take() - take a read lease and keep it: nobody can begin to write until it is given up
+ * @signal: blocked, queued (SIGRTMIN and above); sent to this process with @fd in si_fd when somebody
+ *          wants to write, truncates or, with some file systems, renames. SIGIO without a descriptor
+ *          when the queue of signals was full.
+ *
+ * Who wants to write waits until lease_give_up(), at most /proc/sys/fs/lease-break-time seconds,
+ * after which the kernel takes the lease away; with O_NONBLOCK it gets EAGAIN. Closing the last
+ * descriptor gives the lease up, too.
+ *
+ * Context: as above. Return: 0, -EAGAIN: there is a writer, or another negative errno.
+ */
+int lease_take(int fd, int signal);
+
+/* Does nobody wait for us to give it up? One system call. */
+bool lease_stands(int fd);
+
+/* Return: 0 or a negative errno. */
+int lease_give_up(int fd);

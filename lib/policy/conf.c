@@ -158,6 +158,8 @@ static const struct key keys[] = {
          "a number from 0 to 256"},
 	{"Limits", "CacheMemory", parse_size, FIELD(cache_memory_bytes),
          CONF_CACHE_MEMORY_MIN, CONF_CACHE_MEMORY_MAX, "a size from 1M to 4G"},
+	{"Limits", "HeldFiles", parse_count, FIELD(n_held_files), 0, CONF_HELD_FILES_MAX,
+         "a number from 0 to 32768"},
 	{"Rules", "Hashes", parse_paths, FIELD(hashes),
          .expected = "an absolute path without '.', '..' and '//'"},
 	{"Rules", "AllowHashes", parse_paths, FIELD(allow_hashes),
@@ -268,6 +270,7 @@ void conf_init(struct conf *c)
 		.max_file_size_bytes = UINT64_C(100) << 20,
 		.timeout = 3 * NSEC_PER_SEC,
 		.cache_memory_bytes = UINT64_C(32) << 20,
+		.n_held_files = 8192,
 		.bundle_threshold = 1,
 		.bundle_max_age = 45 * 86400 * NSEC_PER_SEC,
 	};

@@ -65,6 +65,22 @@ int fan_ignore_mount(int group, int dirfd, const char *path)
 	return r;
 }
 
+int fan_ignore_file(int group, int fd)
+{
+	return mark(group, FAN_MARK_ADD | FAN_MARK_IGNORE | FAN_MARK_EVICTABLE, FAN_MASK_HOLD, fd,
+	            NULL);
+}
+
+int fan_unignore_file(int group, int fd)
+{
+	return mark(group, FAN_MARK_REMOVE | FAN_MARK_IGNORE, FAN_MASK_HOLD, fd, NULL);
+}
+
+int fan_unignore_files(int group)
+{
+	return mark(group, FAN_FLAGS_UNIGNORE_FILES | FAN_MARK_INODE, 0, AT_FDCWD, NULL);
+}
+
 int fan_flush(int group)
 {
 	static const unsigned kinds[] = {FAN_MARK_INODE, FAN_MARK_MOUNT,

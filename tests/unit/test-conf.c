@@ -61,7 +61,7 @@ START_TEST(conf_parse_every_key_is_taken)
 	parse_ok("[Daemon]\nMode=monitor\nOperatorGroup=ops\n[Watch]\nMount=/srv/"
 	         "\nMount=/\n"
 	         "[Limits]\nMaxFileSize=1G\nTimeout=1s "
-	         "500ms\nWorkers=4\nCacheMemory=1M\n"
+	         "500ms\nWorkers=4\nCacheMemory=1M\nHeldFiles=7\n"
 	         "[Rules]\nHashes=/a b\nHashes=/c\nAllowHashes=/d\nYara=/e\n"
 	         "[Bundles]\nThreshold=2\nMaxAge=2w\n",
 	         &c);
@@ -75,6 +75,7 @@ START_TEST(conf_parse_every_key_is_taken)
 	ck_assert_uint_eq(c.timeout, 1500 * NSEC_PER_MSEC);
 	ck_assert_uint_eq(c.n_workers, 4);
 	ck_assert_uint_eq(c.cache_memory_bytes, 1048576);
+	ck_assert_uint_eq(c.n_held_files, 7);
 	ck_assert_uint_eq(c.hashes.n, 2);
 	ck_assert_str_eq(c.hashes.items[0], "/a b");
 	ck_assert_str_eq(c.allow_hashes.items[0], "/d");
@@ -92,7 +93,7 @@ START_TEST(conf_parse_empty_value_gives_default_back)
 		"[Daemon]\nMode=monitor\nMode=\nOperatorGroup=x\nOperatorGroup=\n"
 		"[Watch]\nMount=/a\nMount=\n[Limits]\nMaxFileSize=1\nMaxFileSize=\n"
 		"Timeout=9s\nTimeout=\nWorkers=3\nWorkers=\nCacheMemory="
-	        "2M\nCacheMemory=\n"
+	        "2M\nCacheMemory=\nHeldFiles=1\nHeldFiles=\n"
 		"[Rules]\nYara=/a\nYara=\nYara=/b\n[Bundles]\nThreshold=3\nThreshold=\n"
 		"MaxAge=1h\nMaxAge=\n",
 		&c);
@@ -106,6 +107,7 @@ START_TEST(conf_parse_empty_value_gives_default_back)
 	ck_assert_uint_eq(c.timeout, dflt.timeout);
 	ck_assert_uint_eq(c.n_workers, dflt.n_workers);
 	ck_assert_uint_eq(c.cache_memory_bytes, dflt.cache_memory_bytes);
+	ck_assert_uint_eq(c.n_held_files, 8192);
 	ck_assert_uint_eq(c.bundle_threshold, dflt.bundle_threshold);
 	ck_assert_uint_eq(c.bundle_max_age, dflt.bundle_max_age);
 }
@@ -127,7 +129,7 @@ START_TEST(conf_parse_bounds_are_inclusive)
 	_cleanup_(conf_deinit) struct conf c, b;
 
 	parse_ok("[Limits]\nMaxFileSize=2147483647\nTimeout=60s\nWorkers="
-	         "256\nCacheMemory=4G\n"
+	         "256\nCacheMemory=4G\nHeldFiles=32768\n"
 	         "[Bundles]\nThreshold=16\nMaxAge=3650d\n",
 	         &c);
 	parse_ok("[Limits]\nMaxFileSize=1\nTimeout=50ms\nWorkers=0\nCacheMemory=1M\n"
@@ -154,6 +156,13 @@ START_TEST(conf_parse_bounds_are_inclusive)
 		"f:5: 'CacheMemory=1023K': expected a size from 1M to 4G\n"
 		"f:7: 'Threshold=0': expected a number from 1 to 16\n"
 		"f:8: 'MaxAge=59min': expected a duration from 1h to 3650d");
+}
+END_TEST
+
+START_TEST(conf_parse_held_files_one_past_the_limit_is_an_error)
+{
+	expect_errors("[Limits]\nHeldFiles=32769\n",
+	              "f:2: 'HeldFiles=32769': expected a number from 0 to 32768");
 }
 END_TEST
 
@@ -200,5 +209,6 @@ END_TEST
 UNIT_MAIN("conf", conf_parse_empty_gives_defaults, conf_parse_every_key_is_taken,
           conf_parse_empty_value_gives_default_back,
           conf_parse_mount_auto_empties_the_list, conf_parse_bounds_are_inclusive,
+          conf_parse_held_files_one_past_the_limit_is_an_error,
           conf_parse_unknown_names_are_all_reported,
           conf_parse_list_at_limit_passes_and_past_it_fails)
