@@ -68,7 +68,8 @@ uint32_t hold_add(struct hold_table *t, const struct cache_key *key, int fd)
 	if (t->n == t->size || fd < 0 || (uint32_t)fd >= t->n_fds)
 		return HOLD_NONE;
 	t->free = t->items[i].next;
-	t->items[i] = (struct hold){*key, fd, *chain, t->newest, HOLD_NONE};
+	t->items[i] = (struct hold){
+		.key = *key, .fd = fd, .next = *chain, .older = t->newest, .newer = HOLD_NONE};
 	*chain = i;
 	t->of_fd[fd] = i;
 	if (t->newest != HOLD_NONE)

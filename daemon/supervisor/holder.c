@@ -6,8 +6,11 @@
  * how a file is opened (hold-tree.c).
  *
  * The order of steps is the proof:
- *   hold:   lease; verdict known for the state the file is in, mark (together, against a flush)
+ *   hold:   lease; verdict known for the state the file is in, mark (together, against a flush); the
+ *           same state
  *   let go: verdict forgotten, mark away, lease given up
+ * A lease does not hold up a truncation through an overlay, nor by an open with O_RDONLY|O_TRUNC. Those
+ * change the state, and the kernel ends the ignoring when they are complete: hence the last step.
  */
 #include "daemon/supervisor/holder.h"
 
@@ -61,11 +64,22 @@ struct holder {
 	_Atomic bool stop, forget;    /* main thread */
 };
 
+static bool is_unchanged(const struct hold *held)
+{
+	struct stat st;
+
+	return fstat(held->fd, &st) == 0 && (uint64_t)st.st_size == held->size_bytes &&
+	       (uint64_t)timespec_nsec(&st.st_ctim) == held->ctime_nsec;
+}
+
 static void let_go(struct holder *h, uint32_t index)
 {
 	const struct hold held = h->table.items[index];
 
-	(void)fan_unignore_file(h->group, held.fd); /* ENOENT: flushed */
+	if (is_unchanged(&held))
+		(void)fan_unignore_file(h->group, held.fd); /* ENOENT: flushed */
+	else
+		(void)fan_empty_file(h->group, held.fd);
 	hold_remove(&h->table, index);
 	(void)close(held.fd); /* and the lease with it: it is the only descriptor */
 	atomic_store(&h->n, h->table.n);
@@ -128,8 +142,12 @@ static void hold(struct holder *h, const struct hold_wish *w)
 	_cleanup_(fd_closep) int fd = -1;
 	uint32_t index;
 
-	if (w->handle_bytes > sizeof(w->handle) || hold_find(&h->table, &w->key) != HOLD_NONE ||
-	    !make_room(h))
+	if (w->handle_bytes > sizeof(w->handle))
+		return;
+	index = hold_find(&h->table, &w->key);
+	if (index != HOLD_NONE)
+		let_go(h, index); /* it was asked about: the mark is gone */
+	if (!make_room(h))
 		return;
 	fd = hold_trees_open(h->trees, w);
 	if (fd < 0 || lease_take(fd, SIGRTMIN) < 0 || mark_known(h, w, fd) < 0)
@@ -140,7 +158,11 @@ static void hold(struct holder *h, const struct hold_wish *w)
 		return;
 	}
 	fd = -1;
+	h->table.items[index].size_bytes = w->known[CACHED_SIZE];
+	h->table.items[index].ctime_nsec = w->known[CACHED_CTIME];
 	atomic_store(&h->n, h->table.n);
+	if (!is_unchanged(&h->table.items[index]))
+		let_go(h, index);
 }
 
 /* Return: there may be more. */

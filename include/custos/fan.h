@@ -142,7 +142,10 @@ int fan_ignore_file(int group, int fd);
  */
 int fan_unignore_file(int group, int fd);
 
-/* The same for all files. Context: 1 us for each that was ignored; whoever holds the group. */
+/* The same, but the mark stays, empty: no open passes unasked although the file has changed. Context: 2 us. */
+int fan_empty_file(int group, int fd);
+
+/* As fan_unignore_file(), for all files. Context: 1 us for each that was ignored; whoever holds the group. */
 int fan_unignore_files(int group);
 
 /* The flags it passes, for whoever filters system calls. */

@@ -76,6 +76,14 @@ int fan_unignore_file(int group, int fd)
 	return mark(group, FAN_MARK_REMOVE | FAN_MARK_IGNORE, FAN_MASK_HOLD, fd, NULL);
 }
 
+int fan_empty_file(int group, int fd)
+{
+	/* Something to keep it for: what the mark of the file system reports anyway. */
+	int r = mark(group, FAN_MARK_ADD | FAN_MARK_EVICTABLE, FAN_CLOSE_WRITE, fd, NULL);
+
+	return r < 0 ? r : fan_unignore_file(group, fd);
+}
+
 int fan_unignore_files(int group)
 {
 	return mark(group, FAN_FLAGS_UNIGNORE_FILES | FAN_MARK_INODE, 0, AT_FDCWD, NULL);
