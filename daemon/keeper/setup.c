@@ -124,7 +124,7 @@ int keeper_descriptors(struct keeper *k)
 static const int keeper_calls[] = {
 	/* all that a scanner may do, because a scanner starts as a copy of this process */
 	SYS_read, SYS_write, SYS_pread64, SYS_close, SYS_fstat, SYS_fstatfs, SYS_newfstatat,
-	SYS_epoll_pwait,
+	SYS_epoll_pwait, SYS_fadvise64, SYS_preadv2,
 	SYS_recvmsg, SYS_sendto, SYS_ppoll, SYS_readlinkat, SYS_mmap, SYS_munmap, SYS_mremap,
 	SYS_madvise, SYS_mprotect, SYS_brk, SYS_futex, SYS_sched_yield, SYS_clock_nanosleep,
 	SYS_clock_gettime, SYS_restart_syscall, SYS_rt_sigreturn, SYS_rt_sigprocmask,

@@ -21,12 +21,17 @@
 
 #include "custos/clock.h"
 #include "custos/lease.h"
+#include "daemon/scanner/evict.h"
 
 /* Times of files come from a clock that stands still for up to 10 ms (CONFIG_HZ=100): a file that
  * changed more recently may change again without a new time. Git calls this racily clean. */
 #define CLOCK_GRAIN_USEC (20 * 1000)
 /* No nanoseconds at all: an ext4 with small inodes counts seconds. */
 #define COARSE_GRAIN_USEC (2 * USEC_PER_SEC)
+
+/* Users' files: the proof costs reading the file from the disk once more, so only for those that are
+ * opened often, and not for large ones. */
+#define OPENS_BEFORE_PROOF 4
 
 /* A larger cache is touched as it fills. */
 #define PREPARED_BYTES ((size_t)64 << 20)
@@ -174,13 +179,33 @@ static bool no_writer(struct inquiry *q)
 	return r == 1;
 }
 
+/* Only root's, or those of which it can be proved that nobody has pages pinned. */
+static bool may_be_kept(const struct inquiry *q)
+{
+	const struct stat *st = &q->job->st;
+
+	return only_root_writes(st) || (S_ISREG(st->st_mode) && st->st_size <= LARGE_BYTES &&
+	                                evict_works(q->job->slot->fd));
+}
+
+/* Before its bytes are read: a user's file, opened @n times before in this state. After a proof that
+ * failed it is as if it had not been opened yet: mapped files fail for long. */
+static void consider_proof(struct inquiry *q, unsigned n)
+{
+	const bool often = n + 1 >= OPENS_BEFORE_PROOF;
+
+	q->n_seen = often ? 0 : n + 1;
+	q->keepable = q->keepable && often && evict_pages(q->job->slot->fd, q->job->st.st_size);
+	q->seen_again = !q->keepable;
+}
+
 bool cached_find(struct inquiry *q, uint64_t max_size_bytes)
 {
 	struct scanner *sc = q->w->sc;
 	const struct stat *st = &q->job->st;
 	struct cache_value now, found;
 
-	if (sc->uses_time || !only_root_writes(st))
+	if (sc->uses_time || !may_be_kept(q))
 		return false;
 	q->cache_key = (struct cache_key){st->st_dev, st->st_ino};
 	q->ticket = cache_begin(&sc->cfg.cache, &q->cache_key);
@@ -189,9 +214,12 @@ bool cached_find(struct inquiry *q, uint64_t max_size_bytes)
 		/* The opener may be a writer; nobody asks. A scan under way must not store. */
 		cache_drop(&sc->cfg.cache, &q->cache_key);
 		q->first_seen = true;
+		q->n_seen = 1;
 		return false;
 	}
 	q->keepable = no_writer(q) && is_trusted(q->job->slot->fd);
+	if (CACHED_REASON(found.word[CACHED_ABOUT]) == CACHED_SEEN && !only_root_writes(st))
+		consider_proof(q, CACHED_HAVE(found.word[CACHED_ABOUT]));
 	/* Larger than allowed is an error whatever was found under another line. */
 	if (!q->keepable || CACHED_REASON(found.word[CACHED_ABOUT]) == CACHED_SEEN ||
 	    (uint64_t)st->st_size > max_size_bytes)
@@ -231,10 +259,10 @@ void cached_note(struct inquiry *q)
 	struct cache *c = &q->w->sc->cfg.cache;
 	struct cache_value v = {0};
 
-	if (!q->first_seen || q->finding.verdict != VERDICT_CLEAN)
+	if (!(q->first_seen || q->seen_again) || q->finding.verdict != VERDICT_CLEAN)
 		return;
 	put_state(q, &q->job->st, &v);
-	v.word[CACHED_ABOUT] = CACHED_ABOUT_OF(CACHED_SEEN, 0, 0);
+	v.word[CACHED_ABOUT] = CACHED_ABOUT_OF(CACHED_SEEN, q->n_seen, 0);
 	(void)cached_put(q->w->sc, &q->cache_key, cache_begin(c, &q->cache_key), &v);
 }
 

@@ -24,6 +24,8 @@ struct inquiry {
 	struct engine_digests digests;    /* of the bytes the finding is about */
 	bool keepable;                    /* nobody wrote when the scan began, on a file system we trust */
 	bool first_seen;                  /* no verdict is kept before the second open */
+	bool seen_again;                  /* a user's file: counted, no verdict is kept yet */
+	unsigned n_seen;                  /* opens in this state, with this one */
 	bool bytes_known;                 /* the rules were not run: they had found them clean */
 	bool cached;                      /* the finding needed no byte read */
 };

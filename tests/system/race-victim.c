@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #define VICTIM_UID      65533
-#define OPENS_BEFORE    3 /* in a race: until the file is as good as cached */
+#define OPENS_BEFORE    6 /* in a race: until the file is as good as cached */
 #define OPENS_AFTER     3
 #define RACE_SECONDS    20 /* then something hangs */
 

@@ -91,7 +91,7 @@ race_guard() {
 				note "race $type/$name/$owner: ${out}"
 				;;
 			1) check_match "$type/$name/$owner is seen" "$out" \
-				'^3 rounds 19 opens 10 slips 0 unchanged 0 faults' ;;
+				'^3 rounds 28 opens 10 slips 0 unchanged 0 faults' ;;
 			*) fail "$type/$name/$owner without custos: $out $(cat "$WORK/out/race.err")" ;;
 			esac
 			n=$((n + 1))
@@ -150,20 +150,23 @@ race_attacks() {
 race_cached() {
 	local type=$1 owner i before after hits events
 	for owner in user root; do
-		for i in $(seq 8); do echo "unchanged $i $RANDOM" >"$RACE_MOUNT/cached.$i"; done
+		# Large enough for pages of their own: btrfs keeps small ones among its names.
+		for i in $(seq 8); do head -c 8192 /dev/urandom >"$RACE_MOUNT/cached.$i"; done
 		[ $owner = root ] || chown $RACE_UID "$RACE_MOUNT"/cached.*
+		sync "$RACE_MOUNT"/cached.* # dirty pages cannot leave the cache
 		sleep 0.2
 		before=$(race_counters)
-		for i in 1 2 3 4 5; do cat "$RACE_MOUNT"/cached.* >/dev/null; done
+		for i in 1 2 3 4 5 6; do cat "$RACE_MOUNT"/cached.* >/dev/null; done
 		after=$(race_counters)
 		rm -f "$RACE_MOUNT"/cached.*
 		hits=$((${after% *} - ${before% *})) events=$((${after#* } - ${before#* }))
 		RACE_CACHED=no
-		[ "$hits" = 0 ] && [ "$events" -ge 40 ] || RACE_CACHED=yes
-		note "race $type: cached: $RACE_CACHED ($owner's files: of 40 opens $hits from cache, $((40 - events)) by the kernel's marks)"
-		# A user can change files of his own in ways that nothing tells (docs/limits.md).
+		[ "$hits" = 0 ] && [ "$events" -ge 48 ] || RACE_CACHED=yes
+		note "race $type: cached: $RACE_CACHED ($owner's files: of 48 opens $hits from cache, $((48 - events)) by the kernel's marks)"
+		# A user can change pinned pages, which nothing tells (docs/limits.md): on tmpfs it
+		# cannot be proved that there are none.
 		check_equal "$type: $owner's files are cached" $RACE_CACHED \
-			"$([ $owner = root ] && echo yes || echo no)"
+			"$([ "$owner.$type" = user.tmpfs ] && echo no || echo yes)"
 	done
 }
 
