@@ -15,6 +15,7 @@
 
 #include "client.h"
 #include "custos/cleanup.h"
+#include "custos/conf.h"
 #include "custos/quantity.h"
 #include "output.h"
 
@@ -60,6 +61,20 @@ int verb_cache(struct ctl *ctl, int argc, char **argv)
 	return r;
 }
 
+static bool mode_ok(const char *mode, const char *reason, nsec_t ttl)
+{
+	bool monitor = strcmp(mode, "monitor") == 0;
+
+	if (monitor && (!reason || ttl == 0))
+		(void)ctl_error("'mode monitor' lowers protection: say why and how "
+		                "long, with --reason TEXT and --for TIME");
+	else if (!monitor && strcmp(mode, "enforce") != 0)
+		(void)ctl_error("the mode is enforce or monitor, not '%s'", mode);
+	else
+		return true;
+	return false;
+}
+
 int verb_mode(struct ctl *ctl, int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -77,21 +92,15 @@ int verb_mode(struct ctl *ctl, int argc, char **argv)
 		if (o == 'r')
 			reason = optarg;
 		if (o == 'f' &&
-		    (duration_parse(optarg, &ttl) < 0 || ttl < NSEC_PER_SEC))
+		    (duration_parse(optarg, &ttl) < 0 || ttl < NSEC_PER_SEC ||
+		     ttl > CONF_MONITOR_MAX))
 			return ctl_error(
-				"--for: '%s' is not a time such as 90s, 15min, 1h, 2d",
+				"--for: '%s' is not a time such as 90s, 15min, 1h, 2d, "
+				"of a week at most",
 				optarg);
 	}
-	if (!ctl_args_ok(argv[0], argc, 1, 1))
+	if (!ctl_args_ok(argv[0], argc, 1, 1) || !mode_ok(argv[optind], reason, ttl))
 		return CTL_ERROR;
-	if (strcmp(argv[optind], "monitor") == 0) {
-		if (!reason)
-			return ctl_error("'mode monitor' lowers protection: say why "
-			                 "with --reason TEXT");
-	} else if (strcmp(argv[optind], "enforce") != 0) {
-		return ctl_error("the mode is enforce or monitor, not '%s'",
-		                 argv[optind]);
-	}
 	p = json_pack("{s:s, s:I, s:s*}", "mode", argv[optind], "ttlSec",
 	              (json_int_t)(ttl / NSEC_PER_SEC), "reason", reason);
 	if (!p)

@@ -36,7 +36,8 @@ static const struct verb verbs[] = {
          "Files that on-match=quarantine took away", verb_quarantine},
 	{"reload", "", "Read configuration, policy and rules again", verb_reload},
 	{"cache", "flush", "Forget all verdicts: judge every file anew", verb_cache},
-	{"mode", "enforce|monitor [--for TIME] [--reason TEXT]", "Deny, or only log",
+	{"mode", "enforce|monitor --for TIME --reason TEXT",
+         "Deny, or only log for a time",
          verb_mode},
 	{0},
 };

@@ -2,7 +2,7 @@
 /*
  * Manager: questions and orders of the admin socket
  *
- * Owns: how state is derived (nothing here is stored twice) and the mode in force.
+ * Owns: how state is derived (nothing here is stored twice).
  * Must not own: who may ask (methods.c).
  */
 #include "daemon/supervisor/manager.h"
@@ -24,9 +24,6 @@
 #include "daemon/supervisor/pair.h"
 #include "daemon/supervisor/quarantine.h"
 #include "daemon/supervisor/requests.h"
-
-/* Longest time monitor mode may be asked for: weakening always ends. */
-#define MODE_TTL_MAX (7 * 24 * 3600 * NSEC_PER_SEC)
 
 static const char *const state_names[] = {
 	[STATE_STARTING] = "starting",     [STATE_ENFORCING] = "enforcing",
@@ -56,16 +53,25 @@ enum manager_state manager_state(const struct manager *m)
 	return m->mode == MODE_MONITOR ? STATE_MONITORING : STATE_ENFORCING;
 }
 
+/* Why less is denied than could be, or will be after a restart. */
+static const char *mode_warning(const struct manager *m)
+{
+	if (m->mode == MODE_MONITOR)
+		return m->mode_ordered ? m->mode_reason :
+		                         "Mode=monitor in the configuration: nothing is denied";
+	return m->conf.mode == MODE_MONITOR ?
+	               "ordered by custosctl, until custosd ends: the configuration says "
+	               "Mode=monitor" :
+	               NULL;
+}
+
 size_t manager_reasons(const struct manager *m, const char **reasons, size_t max)
 {
 	const char *all[] = {
 		m->pair_lost ? "the scanner pair was lost; opens wait until a new one answers" : NULL,
 		m->mark_error,
 		m->last_reload_error,
-		m->mode == MODE_MONITOR && !m->mode_reason ? "Mode=monitor in the configuration: "
-		                                             "nothing is denied" :
-		                                             NULL,
-		m->mode_reason,
+		mode_warning(m),
 	};
 	size_t n = 0;
 
@@ -147,54 +153,6 @@ int manager_quarantine(struct manager *m, const struct quarantine_ask *ask,
 void manager_quarantine_cancel(struct manager *m, void *userdata)
 {
 	quarantine_cancel(m->quarantine, userdata);
-}
-
-static void put_mode(struct manager *m, enum mode mode, nsec_t until, char *reason)
-{
-	m->mode = mode;
-	m->mode_until = until;
-	free(m->mode_reason);
-	m->mode_reason = reason;
-	atomic_store(&m->shared->mode, mode);
-}
-
-static int on_mode_timer(sd_event_source *source, uint64_t usec, void *userdata)
-{
-	struct manager *m = userdata;
-
-	(void)source;
-	(void)usec;
-	put_mode(m, m->conf.mode, 0, NULL);
-	journal_event(m->journal, JOURNAL_MODE_CHANGED, LOG_NOTICE,
-	              "the time for another mode is over: %s", mode_name(m->mode));
-	return 0;
-}
-
-int manager_set_mode(struct manager *m, enum mode mode, nsec_t ttl, const char *reason, uid_t by)
-{
-	char *text = NULL;
-	uint64_t now;
-	int r;
-
-	if (mode == MODE_MONITOR && (!reason || !*reason || ttl == 0 || ttl > MODE_TTL_MAX))
-		return -EINVAL;
-	if (reason && *reason && !(text = strdup(reason)))
-		return -ENOMEM;
-	m->mode_timer = sd_event_source_disable_unref(m->mode_timer);
-	r = sd_event_now(m->event, CLOCK_MONOTONIC, &now);
-	if (r >= 0 && ttl)
-		r = sd_event_add_time(m->event, &m->mode_timer, CLOCK_MONOTONIC,
-		                      now + ttl / NSEC_PER_USEC, 1, on_mode_timer, m);
-	if (r < 0) {
-		free(text);
-		return r;
-	}
-	journal_event(m->journal, JOURNAL_MODE_CHANGED,
-	              mode == MODE_MONITOR ? LOG_WARNING : LOG_NOTICE,
-	              "mode %s for %llu s by uid %u: %s", mode_name(mode),
-	              (unsigned long long)(ttl / NSEC_PER_SEC), by, text ?: "no reason given");
-	put_mode(m, mode, ttl ? clock_now() + ttl : 0, text);
-	return 0;
 }
 
 void manager_flush_cache(struct manager *m, uid_t by)

@@ -154,10 +154,7 @@ static void after_load(struct manager *m, const char *error)
 		              "reload failed, the previous generation stays in force: %s", error);
 		return;
 	}
-	if (m->mode_until == 0 && !m->mode_reason) {
-		m->mode = m->conf.mode;
-		atomic_store(&m->shared->mode, m->mode);
-	}
+	manager_mode_reloaded(m);
 	if (m->conf.cache_memory_bytes != m->cache_limit_bytes)
 		journal_event(m->journal, JOURNAL_RELOADED, LOG_NOTICE,
 		              "another CacheMemory= takes effect when custosd starts next");

@@ -51,9 +51,10 @@ struct manager {
 	struct ruleset_counts rules;
 	char *last_reload_error;  /* NULL when the last reload went well */
 	nsec_t started;
-	enum mode mode;           /* in force; may differ from conf.mode until mode_until */
-	nsec_t mode_until;        /* CLOCK_MONOTONIC; 0 = for good */
-	char *mode_reason;
+	enum mode mode;           /* in force: conf.mode, unless something else was ordered */
+	bool mode_ordered;        /* by manager_set_mode() */
+	nsec_t mode_until;        /* CLOCK_MONOTONIC; 0 = until changed */
+	char *mode_reason;        /* of the order; NULL = none */
 	struct history *history;
 	struct journal *journal;
 	struct statistics *statistics;
@@ -117,8 +118,16 @@ void manager_coverage_row(const struct manager *m, size_t i, struct coverage_row
 typedef void (*manager_reload_fn)(void *userdata, uint64_t generation, const char *error);
 int manager_reload(struct manager *m, manager_reload_fn done, void *userdata);
 
-/* Weaken or restore. @ttl 0 = until changed; @reason mandatory for monitor. Logged by uid. */
+/**
+ * manager_set_mode() - order another mode than the configured one, or end such an order
+ * @ttl:    at most CONF_MONITOR_MAX; 0 = until changed, for enforce alone
+ * @reason: NULL = none, for enforce alone
+ *
+ * An order outlives reloads. Logged by uid. Return: 0 or a negative errno.
+ */
 int manager_set_mode(struct manager *m, enum mode mode, nsec_t ttl, const char *reason, uid_t by);
+/* A new configuration is in force: follow its mode where none was ordered. */
+void manager_mode_reloaded(struct manager *m);
 
 /* Forget all verdicts: each file is judged anew at its next open. Logged by uid. */
 void manager_flush_cache(struct manager *m, uid_t by);

@@ -10,8 +10,7 @@
 
 #include "methods.h"
 
-/* A hundred years: beyond that a number is a mistake. */
-#define TTL_SEC_MAX (100LL * 365 * 24 * 3600)
+#define TTL_SEC_MAX ((int64_t)(CONF_MONITOR_MAX / NSEC_PER_SEC))
 /* A reason goes into the journal and every status. */
 #define REASON_BYTES_MAX 1024
 
@@ -92,7 +91,8 @@ void method_set_mode(struct connection *c, json_t *parameters)
 		call_invalid(c, "mode");
 		return;
 	}
-	if (ttl_sec < 0 || ttl_sec > TTL_SEC_MAX) {
+	/* Weakening always ends. */
+	if (ttl_sec < (wanted == MODE_MONITOR) || ttl_sec > TTL_SEC_MAX) {
 		call_invalid(c, "ttlSec");
 		return;
 	}

@@ -13,6 +13,7 @@
 #define CONF_TIMEOUT_MIN        (50 * NSEC_PER_MSEC) /* less denies or allows every large file */
 #define CONF_TIMEOUT_MAX        (60 * NSEC_PER_SEC)  /* half of the kernel's hung-task limit of 120 s */
 #define CONF_WORKERS_MAX        256
+#define CONF_MONITOR_MAX        (7 * 86400 * NSEC_PER_SEC) /* of an order: weakening always ends */
 #define CONF_CACHE_MEMORY_MIN   (UINT64_C(1) << 20)
 #define CONF_CACHE_MEMORY_MAX   (UINT64_C(4) << 30)
 #define CONF_HELD_FILES_MAX     32768 /* half of the unit's LimitNOFILE= */

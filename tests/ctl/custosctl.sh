@@ -97,6 +97,8 @@ expect cache-flush 0 '' c cache flush
 expect cache-none 2 "no 'cache drop'" c cache drop
 expect cache-what 2 'takes' c cache
 expect mode-reason 2 'say why' c mode monitor --for 1h
+expect mode-for 2 'how long' c mode monitor --reason x
+expect mode-week 2 'of a week at most' c mode monitor --for 8d --reason x
 expect mode-time 2 'not a time' c mode monitor --for soon --reason x
 expect mode-monitor 0 '' c mode monitor --for 1h --reason 'upgrade of x'
 expect mode-status 0 'mode       monitor, for another 59 min .* upgrade of x' c status

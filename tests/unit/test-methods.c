@@ -263,16 +263,20 @@ START_TEST(reload_answers_when_done_or_why_not)
 }
 END_TEST
 
-START_TEST(set_mode_monitor_needs_a_reason)
+START_TEST(set_mode_monitor_needs_reason_and_time)
 {
 	static const char *const bad[] = {
-		CALL_WITH("SetMode", "{\"mode\":\"monitor\"}"),
-		CALL_WITH("SetMode", "{\"mode\":\"monitor\",\"reason\":\" \"}"),
+		CALL_WITH("SetMode", "{\"mode\":\"monitor\",\"ttlSec\":60}"),
+		CALL_WITH("SetMode",
+	                  "{\"mode\":\"monitor\",\"reason\":\" \",\"ttlSec\":60}"),
+		CALL_WITH("SetMode", "{\"mode\":\"monitor\",\"reason\":\"x\"}"),
+		CALL_WITH("SetMode", "{\"mode\":\"monitor\",\"reason\":\"x\",\"ttlSec\":0}"),
 		CALL_WITH("SetMode", "{\"mode\":\"off\",\"reason\":\"x\"}"),
 		CALL_WITH("SetMode",
 	                  "{\"mode\":\"monitor\",\"reason\":\"x\",\"ttlSec\":-1}"),
 		CALL_WITH("SetMode", "{\"mode\":\"monitor\",\"reason\":\"x\","
-	                             "\"ttlSec\":9999999999}"),
+	                             "\"ttlSec\":604801}"),
+		CALL_WITH("SetMode", "{\"mode\":\"enforce\",\"ttlSec\":604801}"),
 		CALL_WITH("SetMode", "{\"reason\":\"x\"}"),
 	};
 	int fd;
@@ -295,6 +299,10 @@ START_TEST(set_mode_monitor_needs_a_reason)
 	ck_assert_int_eq(asked.mode, MODE_MONITOR);
 	ck_assert_uint_eq(asked.ttl, 60 * NSEC_PER_SEC);
 	ck_assert_str_eq(asked.reason, "x");
+	call(fd, CALL_WITH("SetMode", "{\"mode\":\"monitor\",\"reason\":\"x\","
+	                              "\"ttlSec\":604800}"));
+	json_decref(reply(fd));
+	ck_assert_uint_eq(asked.ttl, 604800 * NSEC_PER_SEC);
 	call(fd, CALL_WITH("SetMode", "{\"mode\":\"enforce\"}"));
 	json_decref(reply(fd));
 	ck_assert_int_eq(asked.mode, MODE_ENFORCE);
@@ -532,7 +540,7 @@ UNIT_MAIN("methods", events_past_then_mark_then_live,
           scan_busy_scanner_is_asked_again, scan_client_gone_cancels_and_leaks_nothing,
           fds_too_many_or_unwanted_are_closed, reload_answers_when_done_or_why_not,
           flush_cache_is_passed_on, quarantine_checks_before_it_asks, quarantine_answers_or_is_cancelled,
-          set_mode_monitor_needs_a_reason, policy_is_sent_in_parts,
+          set_mode_monitor_needs_reason_and_time, policy_is_sent_in_parts,
           policy_none_yet_is_an_error, explain_open_file_is_explained,
           get_interface_description_serves_the_text, status_call_gives_the_contract,
           calls_wrong_ones_get_their_errors)
