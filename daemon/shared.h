@@ -51,6 +51,7 @@ _Static_assert(FD_EPOLL + N_PLACES * READERS_MAX <= FD_LOW, "fixed descriptors f
 /* A scan that no opener waits for may take this long; bounded all the same. */
 #define UNTIMED_SCAN_NSEC (60 * NSEC_PER_SEC)
 #define MOUNT_ROWS_MAX 1024
+#define MOUNTS_PER_FILE 8 /* mount points of one superblock that a policy line may name */
 #define CULPRITS_MAX 64
 #define LINE_HITS_MAX 4096 /* lines beyond are not counted */
 #define DETECTION_CELLS 1024 /* denials and matches: reserved for them */

@@ -6,8 +6,6 @@
 
 #include "daemon/scanner/scanner.h"
 
-#define MOUNTS_PER_FILE 8 /* mount points of one superblock that a policy line may name */
-
 struct inquiry {
 	struct worker *w;
 	struct job *job;

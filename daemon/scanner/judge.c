@@ -76,6 +76,7 @@ static void find_line(struct inquiry *q)
 	const uint32_t parity = q->w->sc->cfg.generation % 2;
 	unsigned missing;
 
+	q->query.watched = true;
 	q->query.event = event_of(q->job->slot);
 	q->query.size_bytes = (uint64_t)q->job->st.st_size;
 	q->query.owner = q->job->st.st_uid;

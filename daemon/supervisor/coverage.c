@@ -16,13 +16,13 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "custos/cleanup.h"
-#include "custos/clock.h"
 #include "custos/fan.h"
 #include "custos/mountinfo.h"
+
+#include "daemon/supervisor/coverage-wish.h"
 
 struct watch_row {
 	struct coverage_row row; /* strings owned */
@@ -135,62 +135,6 @@ static int ignore_own_mounts(struct coverage *c)
 	return 0;
 }
 
-static bool kernel_at_least(int major, int minor)
-{
-	struct utsname u;
-	int a = 0, b = 0;
-
-	if (uname(&u) < 0 || sscanf(u.release, "%d.%d", &a, &b) != 2)
-		return false;
-	return a > major || (a == major && b >= minor);
-}
-
-struct wish {
-	const char *state, *reason;
-	const struct policy_line *line;
-};
-
-/* What should be done with this mount? */
-static struct wish wish_for(const struct mount_entry *e, dev_t st_dev,
-                            const struct policy *policy, bool automatic)
-{
-	const char *const points[] = {e->mount_point};
-	const struct policy_query q = {
-		.known = POLICY_FACT_MOUNT,
-		.event = POLICY_OPEN,
-		.dev = st_dev,
-		.fs_type = e->fs_type,
-		.mount_points = points,
-		.n_mount_points = 1,
-	};
-	const struct policy_line *line = policy_nowatch_mount(
-		policy, &q, (int64_t)(clock_wall_usec() / USEC_PER_SEC));
-	enum mount_class class = mount_class_of(e->fs_type);
-
-	if (line)
-		return (struct wish){"excluded", NULL, line};
-	if (class == MOUNT_KERNEL)
-		return (struct wish){"excluded", "the kernel's own: nobody's files", NULL};
-	if (class == MOUNT_REMOTE)
-		return (struct wish){"unsupported",
-		                     "its opens can block for ever; scan it where it is served", NULL};
-	/* Marking an overlay and its layer makes one reader wait for itself (fanotify.md §8); all
-	 * layers are marked when everything is. */
-	if (class == MOUNT_OVERLAY && automatic && kernel_at_least(6, 5))
-		return (struct wish){"protected", "through the file systems of its layers", NULL};
-	return (struct wish){"protected", NULL, NULL};
-}
-
-static char *reason_text(const struct wish *w)
-{
-	char *text = NULL;
-
-	if (w->line && asprintf(&text, "policy %s:%u%s%s", w->line->file, w->line->line,
-	                        *w->line->reason ? ": " : "", w->line->reason) < 0)
-		return NULL;
-	return w->line ? text : strdup(w->reason ?: "");
-}
-
 /* Append a row; a failed mark becomes its state. */
 static int add_row(struct watch_row **rows, size_t *n, const struct mount_entry *e, dev_t st_dev,
                    const struct wish *w, int mark)
@@ -205,7 +149,7 @@ static int add_row(struct watch_row **rows, size_t *n, const struct mount_entry 
 	row.row.mount_point = strdup(e->mount_point);
 	row.row.fs_type = strdup(e->fs_type);
 	row.row.state = mark < 0 ? "failed" : w->state;
-	row.row.reason = mark < 0 ? strdup(strerror(-mark)) : reason_text(w);
+	row.row.reason = mark < 0 ? strdup(strerror(-mark)) : wish_reason(w);
 	row.marked = mark > 0;
 	grown[(*n)++] = row;
 	return row.row.mount_point && row.row.fs_type && row.row.reason ? 0 : -ENOMEM;
@@ -258,27 +202,62 @@ static void unmark_lost(struct coverage *c, const struct watch_row *rows, size_t
 	}
 }
 
-/* One line per superblock and mount point; the last mount on a path is the one that is seen. */
-static int consider(struct coverage *c, const struct mount_entry *e, const struct conf *conf,
-                    const struct policy *policy, struct watch_row **rows, size_t *n,
-                    struct diag *d)
+/* st_dev of each mount as the host sees it; 0: it is gone again, or covered. */
+static int read_devices(const struct coverage *c, const struct mount_list *host, dev_t **ret)
 {
-	enum mount_class class = mount_class_of(e->fs_type);
-	struct stat st = {.st_dev = e->dev};
+	dev_t *st_dev = calloc(host->n + 1, sizeof(*st_dev));
+
+	if (!st_dev)
+		return -ENOMEM;
+	for (size_t i = 0; i < host->n; i++) {
+		const struct mount_entry *e = &host->items[i];
+		enum mount_class class = mount_class_of(e->fs_type);
+		struct stat st = {.st_dev = e->dev};
+
+		/* Asking a remote file system might block for ever. */
+		if (class == MOUNT_KERNEL || class == MOUNT_REMOTE ||
+		    fstatat(c->host_root, relative(e->mount_point), &st, AT_NO_AUTOMOUNT) == 0)
+			st_dev[i] = st.st_dev;
+	}
+	*ret = st_dev;
+	return 0;
+}
+
+/* One line per superblock and mount point; the last mount on a path is the one that is seen. */
+static int consider(struct coverage *c, const struct wishes *all, size_t i, struct watch_row **rows,
+                    size_t *n, struct diag *d)
+{
+	const struct mount_entry *e = &all->host->items[i];
 	struct wish w;
 	int mark;
 
-	if (class != MOUNT_KERNEL && class != MOUNT_REMOTE &&
-	    fstatat(c->host_root, relative(e->mount_point), &st, AT_NO_AUTOMOUNT) < 0)
-		return 0; /* gone again, or covered */
-	if (!wanted(c, conf, st.st_dev))
+	if (all->st_dev[i] == 0 || !wanted(c, all->conf, all->st_dev[i]))
 		return 0;
-	w = wish_for(e, st.st_dev, policy, conf->mounts.n == 0);
+	w = wish_for(all, i);
 	mark = mark_entry(c, e, &w);
 	if (mark < 0)
 		diag_add(d, NULL, 0, "cannot watch %s (%s): %s", e->mount_point, e->fs_type,
 		         strerror(-mark));
-	return add_row(rows, n, e, st.st_dev, &w, mark);
+	return add_row(rows, n, e, all->st_dev[i], &w, mark);
+}
+
+/* Subvolumes of one btrfs have devices of their own, but share the mark. */
+static int correct_shared(struct watch_row *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct watch_row *r = &rows[i];
+		char *reason;
+
+		if (strcmp(r->row.state, "excluded") != 0 || !sb_marked(rows, n, r->sb))
+			continue;
+		if (asprintf(&reason, "watched with another mount of its file system, against %s",
+		             r->row.reason) < 0)
+			return -ENOMEM;
+		free((char *)r->row.reason);
+		r->row.reason = reason;
+		r->row.state = "protected";
+	}
+	return 0;
 }
 
 static void publish(const struct coverage *c, struct mount_table *t)
@@ -327,18 +306,34 @@ static int check_wishes(const struct coverage *c, const struct conf *conf, struc
 	return r;
 }
 
+static int rows_read(struct coverage *c, const struct conf *conf, const struct policy *policy,
+                     struct watch_row **rows, size_t *n, struct diag *d)
+{
+	_cleanup_(mount_list_deinit) struct mount_list host = {0};
+	_cleanup_(freep) void *st_dev = NULL, *points = NULL;
+	struct wishes all = {.host = &host, .conf = conf, .policy = policy};
+	int r = mountinfo_read(c->host_mounts, &host);
+
+	if (r == 0)
+		r = read_devices(c, &host, &all.st_dev);
+	st_dev = all.st_dev;
+	points = all.points = calloc(host.n + 1, sizeof(*all.points));
+	if (r == 0 && !points)
+		r = -ENOMEM;
+	for (size_t i = 0; r == 0 && i < host.n; i++)
+		r = consider(c, &all, i, rows, n, d);
+	return r < 0 ? r : correct_shared(*rows, *n);
+}
+
 int coverage_update(struct coverage *c, const struct conf *conf, const struct policy *policy,
                     struct shared *shared, struct diag *d)
 {
-	_cleanup_(mount_list_deinit) struct mount_list host = {0};
 	struct watch_row *rows = NULL;
 	size_t n = 0;
 	int r = ignore_own_mounts(c);
 
 	if (r == 0)
-		r = mountinfo_read(c->host_mounts, &host);
-	for (size_t i = 0; r == 0 && i < host.n; i++)
-		r = consider(c, &host.items[i], conf, policy, &rows, &n, d);
+		r = rows_read(c, conf, policy, &rows, &n, d);
 	if (r < 0) {
 		rows_free(rows, n);
 		return r;

@@ -187,11 +187,30 @@ static void explain_cached(const struct manager *m, const struct stat *st,
 	ret->age_usec = now - when;
 }
 
+/* The file system's facts, as the scanner would learn them. */
+static void explain_mount(const struct manager *m, dev_t dev, struct policy_query *q,
+                          const char **points, struct manager_explanation *ret)
+{
+	const struct coverage_row *row = coverage_find(m->coverage, dev);
+
+	q->dev = dev;
+	q->mount_points = points;
+	for (size_t i = 0; i < coverage_n(m->coverage) && q->n_mount_points < MOUNTS_PER_FILE; i++)
+		if (coverage_row(m->coverage, i)->dev == dev)
+			points[q->n_mount_points++] = coverage_row(m->coverage, i)->mount_point;
+	if (!row)
+		return;
+	ret->row = *row;
+	ret->covered = strcmp(row->state, "protected") == 0;
+	ret->mark = ret->covered ? "filesystem" : "none";
+	q->fs_type = row->fs_type;
+	q->watched = ret->covered;
+}
+
 int manager_explain(struct manager *m, int fd, const char *path, const char *exe, uid_t uid,
                     struct manager_explanation *ret)
 {
-	const struct coverage_row *row;
-	const char *points[1];
+	const char *points[MOUNTS_PER_FILE];
 	struct policy_query q = {
 		.known = POLICY_FACT_PATH | POLICY_FACT_MOUNT | POLICY_FACT_SUBJECT,
 		.event = POLICY_OPEN,
@@ -209,19 +228,9 @@ int manager_explain(struct manager *m, int fd, const char *path, const char *exe
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	*ret = (struct manager_explanation){.mark = "none"};
-	q.dev = st.st_dev;
 	q.size_bytes = (uint64_t)st.st_size;
 	q.owner = st.st_uid;
-	row = coverage_find(m->coverage, st.st_dev);
-	if (row) {
-		ret->row = *row;
-		ret->covered = strcmp(row->state, "protected") == 0;
-		ret->mark = ret->covered ? "filesystem" : "none";
-		points[0] = row->mount_point;
-		q.fs_type = row->fs_type;
-		q.mount_points = points;
-		q.n_mount_points = 1;
-	}
+	explain_mount(m, st.st_dev, &q, points, ret);
 	explain_cached(m, &st, ret);
 	(void)policy_match(m->policy, &q, (int64_t)(clock_wall_usec() / USEC_PER_SEC),
 	                   &ret->line);

@@ -33,6 +33,7 @@ enum policy_fact {
 
 struct policy_query {
 	unsigned known;          /* mask of enum policy_fact that are filled in */
+	bool watched;            /* the object's file system has a mark */
 	enum policy_event event; /* exactly one */
 	uint64_t size_bytes;     /* of the object */
 	uid_t owner;             /* of the object */
@@ -118,9 +119,9 @@ int policy_digest(const struct policy *p, char ret_hex[65]);
  * Subject facts are asked for last, when they alone are left to decide a line, because
  * fetching them takes a round trip to another process.
  *
- * Leading `nowatch` lines with mount-level predicates only are skipped while the mount facts
- * are unknown: they keep the mark off a file system, so an event is itself the proof that none
- * of them applies. A policy of such lines and `scan any` never asks for a fact.
+ * Leading `nowatch` lines with mount-level predicates only are skipped when @q->watched: they keep
+ * the mark off a file system, so the mark is itself the proof that none of them applies to all of
+ * it. A policy of such lines and `scan any` never asks for a fact.
  *
  * Pure: no clock (@now_sec is passed), no allocation, no lock.
  * Return: 0 when *ret is the answer; else a mask of enum policy_fact that must be filled in

@@ -150,7 +150,7 @@ static bool expired(const struct policy_line *line, int64_t now_sec)
 unsigned policy_match(const struct policy *p, const struct policy_query *q,
                       int64_t now_sec, const struct policy_line **ret)
 {
-	size_t i = q->known & POLICY_FACT_MOUNT ? 0 : p->n_mark_only;
+	size_t i = q->watched ? p->n_mark_only : 0;
 
 	for (; i < p->n_lines; i++) {
 		const struct policy_line *line = &p->lines[i];

@@ -158,7 +158,7 @@ START_TEST(policy_load_vendor_files_are_clean)
 	_cleanup_(policy_freep) struct policy *p = NULL;
 	_cleanup_(diag_deinit) struct diag d = DIAG_NULL;
 	_cleanup_(conf_deinit) struct conf c;
-	struct policy_query q = {.event = POLICY_OPEN};
+	struct policy_query q = {.event = POLICY_OPEN, .watched = true};
 	const struct policy_line *line;
 
 	setup();

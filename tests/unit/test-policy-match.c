@@ -254,9 +254,13 @@ START_TEST(policy_match_mark_lines_ask_for_nothing)
 	const struct policy_line *line;
 
 	q.known = 0;
+	q.watched = true;
 	ck_assert_uint_eq(policy_match(p, &q, NOW, &line), 0);
 	ck_assert_uint_eq(line->index, 2);
-	q.known = POLICY_FACT_MOUNT; /* explain: the whole answer */
+	q.known = POLICY_FACT_MOUNT; /* which another line may have asked for */
+	ck_assert_uint_eq(policy_match(p, &q, NOW, &line), 0);
+	ck_assert_uint_eq(line->index, 2);
+	q.watched = false; /* explain: the whole answer */
 	ck_assert_uint_eq(policy_match(p, &q, NOW, &line), 0);
 	ck_assert_uint_eq(line->index, 1);
 }

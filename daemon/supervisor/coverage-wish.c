@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Coverage: what should be done with a mount
+ *
+ * Owns: the answer, from policy, kind of file system and kernel. Must not own: marks.
+ * Hands off to: coverage.c, which tries it.
+ */
+#include "daemon/supervisor/coverage-wish.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "custos/clock.h"
+
+static bool kernel_at_least(int major, int minor)
+{
+	struct utsname u;
+	int a = 0, b = 0;
+
+	if (uname(&u) < 0 || sscanf(u.release, "%d.%d", &a, &b) != 2)
+		return false;
+	return a > major || (a == major && b >= minor);
+}
+
+/* Everywhere the file system of mount @i can be seen. */
+static unsigned mount_points(const struct wishes *all, size_t i)
+{
+	unsigned n = 0;
+
+	for (size_t k = 0; k < all->host->n; k++)
+		if (all->st_dev[k] == all->st_dev[i])
+			all->points[n++] = all->host->items[k].mount_point;
+	return n;
+}
+
+struct wish wish_for(const struct wishes *all, size_t i)
+{
+	const struct mount_entry *e = &all->host->items[i];
+	const struct policy_query q = {
+		.known = POLICY_FACT_MOUNT,
+		.event = POLICY_OPEN,
+		.dev = all->st_dev[i],
+		.fs_type = e->fs_type,
+		.n_mount_points = mount_points(all, i),
+		.mount_points = all->points,
+	};
+	const struct policy_line *line = policy_nowatch_mount(
+		all->policy, &q, (int64_t)(clock_wall_usec() / USEC_PER_SEC));
+	enum mount_class class = mount_class_of(e->fs_type);
+
+	if (line)
+		return (struct wish){"excluded", NULL, line};
+	if (class == MOUNT_KERNEL)
+		return (struct wish){"excluded", "the kernel's own: nobody's files", NULL};
+	if (class == MOUNT_REMOTE)
+		return (struct wish){"unsupported",
+		                     "its opens can block for ever; scan it where it is served", NULL};
+	/* Marking an overlay and its layer makes one reader wait for itself (fanotify.md §8); all
+	 * layers are marked when everything is. */
+	if (class == MOUNT_OVERLAY && all->conf->mounts.n == 0 && kernel_at_least(6, 5))
+		return (struct wish){"protected", "through the file systems of its layers", NULL};
+	return (struct wish){"protected", NULL, NULL};
+}
+
+char *wish_reason(const struct wish *w)
+{
+	char *text = NULL;
+
+	if (w->line && asprintf(&text, "policy %s:%u%s%s", w->line->file, w->line->line,
+	                        *w->line->reason ? ": " : "", w->line->reason) < 0)
+		return NULL;
+	return w->line ? text : strdup(w->reason ?: "");
+}
