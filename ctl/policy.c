@@ -154,7 +154,7 @@ static void print_exclusions(const struct ctl *ctl, json_t *lines)
 int verb_policy_exclusions(struct ctl *ctl, int argc, char **argv)
 {
 	static const struct option options[] = {{0}};
-	json_t *p = NULL, *line, *exclusions = json_array();
+	json_t *p = NULL, *line, *exclusions = json_array(), *o;
 	size_t i;
 	int r;
 
@@ -171,10 +171,13 @@ int verb_policy_exclusions(struct ctl *ctl, int argc, char **argv)
 			(void)json_array_append(exclusions,
 			                        line); /* no memory: fewer */
 	}
+	o = json_pack("{s:O, s:O}", "digest", json_object_get(p, "digest"),
+	              "exclusions", exclusions);
 	if (ctl->json != CTL_JSON_OFF)
-		out_json(ctl, exclusions);
+		out_json(ctl, o);
 	else
 		print_exclusions(ctl, exclusions);
+	json_decref(o);
 	json_decref(exclusions);
 	json_decref(p);
 	return CTL_OK;

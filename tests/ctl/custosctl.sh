@@ -90,6 +90,7 @@ expect explain 0 'covered  yes (filesystem at /)' c explain /etc/passwd
 expect explain-none 2 'No such file' c explain "$dir/none"
 expect policy-show 0 '60.rules:3: allow dir=/srv' c policy show
 expect policy-exclusions 0 '1970-01-01 (past)' c policy exclusions
+expect policy-exclusions-json 0 '^{"digest":".*","exclusions":\[{' j policy exclusions
 expect policy-none 2 'policy.* takes' c policy
 expect reload 0 'generation 1 is in force' c reload
 expect reload-bad 2 '^custosctl: .*stays in force' c reload
