@@ -89,6 +89,13 @@ static void print_facts(json_t *s)
 	       out_int(n, "scans"), out_int(n, "timeouts"), out_int(n, "errors"),
 	       out_int(n, "scannerRestarts"),
 	       out_usec(out_int(n, "oldestPendingUsec"), time));
+	if (out_int(n, "refusedByKernel") > 0)
+		printf("refused    %" PRId64
+		       " opens by the kernel alone, which could not open them for custosd\n",
+		       out_int(n, "refusedByKernel"));
+	if (out_int(n, "closesSkipped") > 0)
+		printf("skipped    %" PRId64 " written files, too many at once\n",
+		       out_int(n, "closesSkipped"));
 }
 
 static void print_coverage(const struct ctl *ctl, json_t *s)

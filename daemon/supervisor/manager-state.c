@@ -102,6 +102,8 @@ void manager_counters(const struct manager *m, struct manager_counters *ret)
 		.scans = stats_sum(s, COUNT_SCANS),
 		.held_files = holder_n(m->holder),
 		.rules_spared = stats_sum(s, COUNT_RULES_SPARED),
+		.refused_by_kernel = stats_sum(s, COUNT_REFUSED_BY_KERNEL),
+		.closes_skipped = stats_sum(s, COUNT_SKIPPED),
 		.scanned_bytes = stats_sum(s, COUNT_SCANNED_BYTES),
 		.timeouts = stats_sum(s, COUNT_TIMEOUTS),
 		.errors = stats_sum(s, COUNT_ERRORS),

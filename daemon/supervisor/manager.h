@@ -94,6 +94,8 @@ struct manager_counters {
 	uint64_t events, allowed, denied, cache_hits, scans, scanned_bytes, timeouts, errors;
 	uint64_t held_files; /* now: their opens are no events */
 	uint64_t rules_spared; /* scans in which the rules were not run: bytes they had seen */
+	uint64_t refused_by_kernel; /* opens it could not repeat for us, and so refused; no record */
+	uint64_t closes_skipped;    /* written files that were not scanned: too many at once */
 	uint64_t scanner_restarts, dropped_detections, dropped_routine;
 	usec_t oldest_pending_usec;
 };

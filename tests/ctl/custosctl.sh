@@ -58,6 +58,7 @@ fi
 
 expect status 0 '^enforcing, 1 warning$' c status
 expect status-coverage 0 'excluded' c status
+expect status-refused 0 'refused    3 opens by the kernel alone' c status
 expect status-json 0 '"state":"enforcing"' j status
 expect status-base64 0 '"mountPointBase64"' j status
 expect field 0 '^enforcing$' c status --field state

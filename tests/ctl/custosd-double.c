@@ -55,7 +55,7 @@ void manager_pids(const struct manager *m, struct manager_pids *ret)
 
 void manager_counters(const struct manager *m, struct manager_counters *ret)
 {
-	*ret = (struct manager_counters){.events = 7, .denied = 2};
+	*ret = (struct manager_counters){.events = 7, .denied = 2, .refused_by_kernel = 3};
 }
 
 uint64_t manager_line_hits(const struct manager *m, unsigned index)
