@@ -71,6 +71,7 @@ enum counter {
 	COUNT_WRITE_CLOSE,
 	COUNT_REFUSED_BY_KERNEL, /* the event's descriptor could not be made */
 	COUNT_RULES_SPARED, /* scans of bytes the rules had seen before */
+	COUNT_JOINED,     /* events that waited for a scan of the same file */
 	COUNT_SKIPPED,    /* closes after writing that were not scanned: too many at once */
 	N_COUNTERS,
 };

@@ -174,7 +174,7 @@ static bool no_writer(struct inquiry *q)
 	struct scanner *sc = q->w->sc;
 	int r = lease_no_writer(q->job->slot->fd);
 
-	if (r == 0)
+	if (r != 1)
 		cache_drop(&sc->cfg.cache, &q->cache_key);
 	return r == 1;
 }
@@ -211,6 +211,11 @@ bool cached_find(struct inquiry *q, uint64_t max_size_bytes)
 	q->ticket = cache_begin(&sc->cfg.cache, &q->cache_key);
 	put_state(q, st, &now);
 	if (!cache_get(&sc->cfg.cache, &q->cache_key, &found) || !same_state(&found, &now)) {
+		/* Where a scan takes long, asking is cheap: one scan is enough for all who come meanwhile. */
+		if (st->st_size > INLINE_BYTES && only_root_writes(st)) {
+			q->keepable = no_writer(q) && is_trusted(q->job->slot->fd);
+			return false;
+		}
 		/* The opener may be a writer; nobody asks. A scan under way must not store. */
 		cache_drop(&sc->cfg.cache, &q->cache_key);
 		q->first_seen = true;
@@ -218,7 +223,9 @@ bool cached_find(struct inquiry *q, uint64_t max_size_bytes)
 		return false;
 	}
 	q->keepable = no_writer(q) && is_trusted(q->job->slot->fd);
-	if (CACHED_REASON(found.word[CACHED_ABOUT]) == CACHED_SEEN && !only_root_writes(st))
+	/* By who reads the file next: the proof does not last. */
+	if (CACHED_REASON(found.word[CACHED_ABOUT]) == CACHED_SEEN && !only_root_writes(st) &&
+	    q->may_read)
 		consider_proof(q, CACHED_HAVE(found.word[CACHED_ABOUT]));
 	/* Larger than allowed is an error whatever was found under another line. */
 	if (!q->keepable || CACHED_REASON(found.word[CACHED_ABOUT]) == CACHED_SEEN ||

@@ -13,6 +13,7 @@ struct inquiry {
 	const struct policy_line *line;
 	const struct facts *opener;   /* NULL: not asked, or gone */
 	struct finding finding;
+	bool may_read;                /* in this thread; else a worker is to */
 	struct mount_row mounts[MOUNTS_PER_FILE];
 	const char *mount_points[MOUNTS_PER_FILE];
 	size_t path_len;              /* 0: not looked up */

@@ -8,6 +8,7 @@
  */
 #include "daemon/scanner/bytes.h"
 #include "daemon/scanner/cached.h"
+#include "daemon/scanner/join.h"
 #include "daemon/scanner/wish.h"
 
 #include <errno.h>
@@ -73,7 +74,6 @@ static void find_line(struct inquiry *q)
 {
 	const struct policy *policy = q->w->sc->cfg.policy;
 	const int64_t now_sec = (int64_t)(q->job->slot->wall_usec / USEC_PER_SEC);
-	const uint32_t parity = q->w->sc->cfg.generation % 2;
 	unsigned missing;
 
 	q->query.watched = true;
@@ -89,9 +89,15 @@ static void find_line(struct inquiry *q)
 		if (missing & POLICY_FACT_SUBJECT)
 			learn_opener(q);
 	}
+}
+
+static void count_line(const struct inquiry *q)
+{
+	const struct scanner *sc = q->w->sc;
+
 	if (q->line && q->line->index < LINE_HITS_MAX)
 		atomic_fetch_add_explicit(
-			&q->w->sc->cfg.shared->line_hits[parity][q->line->index], 1,
+			&sc->cfg.shared->line_hits[sc->cfg.generation % 2][q->line->index], 1,
 			memory_order_relaxed); /* a counter orders nothing */
 }
 
@@ -123,31 +129,22 @@ static bool cannot_scan(struct inquiry *q)
 	return true;
 }
 
-static void scan(struct inquiry *q)
+static void read_file(struct inquiry *q)
 {
 	struct scanner *sc = q->w->sc;
 	struct slot *slot = q->job->slot;
-	struct engine_input in = {
+	const struct engine_input in = {
 		.fd = slot->fd,
 		.st = &q->job->st,
 		.max_size_bytes = max_size(q),
-		.deadline = SLOT_NO_DEADLINE,
+		.deadline = slot->kind == SLOT_PERMISSION ?
+		                    atomic_load_explicit(&slot->deadline, memory_order_relaxed) :
+		                    clock_now() + UNTIMED_SCAN_NSEC,
+		.path = q->query.path,
 		.ret_digests = &q->digests,
 		.known_clean = bytes_known,
 		.userdata = q,
 	};
-
-	if (cannot_scan(q))
-		return;
-	if (sc->uses_names)
-		inquiry_learn_path(q);
-	if (slot->kind != SLOT_REQUEST && cached_find(q, in.max_size_bytes))
-		return;
-	in.path = q->query.path;
-	if (slot->kind == SLOT_PERMISSION)
-		in.deadline = atomic_load_explicit(&slot->deadline, memory_order_relaxed);
-	else
-		in.deadline = clock_now() + UNTIMED_SCAN_NSEC;
 
 	crash_working_on(slot_index(sc->slots, slot) + 1);
 	atomic_store_explicit(&slot->work_began, clock_now(), memory_order_relaxed);
@@ -160,6 +157,33 @@ static void scan(struct inquiry *q)
 	stats_add(&sc->cfg.shared->stats, q->w->shard, COUNT_SCANS, 1);
 	stats_add(&sc->cfg.shared->stats, q->w->shard, COUNT_SCANNED_BYTES,
 	          q->finding.size_bytes);
+}
+
+/* Return: false when another thread will answer. */
+static bool scan(struct inquiry *q)
+{
+	struct scanner *sc = q->w->sc;
+	struct job *job = q->job;
+
+	if (cannot_scan(q))
+		return true;
+	if (sc->uses_names)
+		inquiry_learn_path(q);
+	if (job->slot->kind != SLOT_REQUEST) {
+		if (cached_find(q, max_size(q)))
+			return true;
+		if (!job->place && join_wait(q, max_size(q)))
+			return false;
+		if (!job->place)
+			job->place = join_open(q, max_size(q));
+	}
+	if (!q->may_read) {
+		scanner_queue(sc, job);
+		return false;
+	}
+	join_reading(job->place);
+	read_file(q);
+	return true;
 }
 
 /* The line is known: it may be stricter about time than the default was. */
@@ -241,6 +265,7 @@ static void answer(struct inquiry *q)
 	else
 		atomic_fetch_sub_explicit(&sc->n_notices, 1, memory_order_relaxed);
 	spent = clock_now() - slot->read_at;
+	count_line(q);
 	cached_note(q);
 	if (q->cached)
 		wish_hold(q, max_size(q));
@@ -256,21 +281,87 @@ static void pass(struct inquiry *q)
 	q->finding = (struct finding){.verdict = VERDICT_UNKNOWN, .reason = REASON_POLICY};
 }
 
-void worker_judge(struct worker *w, struct job *job)
+/* Somebody has scanned its file since it came. The line is found once more: facts of the opener are not
+ * kept meanwhile. Return: false when it has to be judged anew. */
+static bool judge_shared(struct worker *w, struct job *job, const struct finding *f)
+{
+	struct inquiry q = {.w = w, .job = job, .finding = *f};
+
+	find_line(&q);
+	if (!q.line || q.line->action != POLICY_SCAN)
+		return false; /* its line has expired */
+	answer(&q);
+	return true;
+}
+
+/* It came too late for the scan that is done. Return: it has joined those of @leader. */
+static bool wait_again(struct worker *w, struct job *job, const struct job *leader)
 {
 	struct inquiry q = {.w = w, .job = job};
 
+	if (!leader->place)
+		return false;
+	find_line(&q);
+	if (w->sc->uses_names)
+		inquiry_learn_path(&q);
+	return join_wait(&q, max_size(&q));
+}
+
+/* The first of those who came too late is scanned for all of them. */
+static void lead(struct worker *w, struct job *job)
+{
+	struct inquiry q = {.w = w, .job = job};
+
+	find_line(&q);
+	if (w->sc->uses_names)
+		inquiry_learn_path(&q);
+	job->place = join_open(&q, max_size(&q));
+}
+
+/* Those who came while @f was being found. */
+static void judge_joined(struct worker *w, struct job *job, const struct finding *f, nsec_t began)
+{
+	struct job *leader = NULL;
+
+	for (struct job *next; job; job = next) {
+		next = job->joined;
+		if (join_shares(job, f, began) && judge_shared(w, job, f))
+			continue;
+		if (!leader) {
+			leader = job;
+			lead(w, job);
+		} else if (!wait_again(w, job, leader)) {
+			scanner_requeue(w->sc, job);
+		}
+	}
+	if (leader)
+		scanner_requeue(w->sc, leader);
+}
+
+void worker_judge(struct worker *w, struct job *job, bool may_read)
+{
+	struct scanner *sc = w->sc;
+	struct inquiry q = {.w = w, .job = job, .may_read = may_read};
+	struct job *joined;
+	struct finding f;
+	nsec_t began;
+
 	if (job->slot->kind == SLOT_REQUEST) {
-		scan(&q);
-		request_reply(w->sc, job->slot, &q.finding, clock_now() - job->slot->read_at);
-		slot_release(w->sc->slots, job->slot);
+		(void)scan(&q); /* a worker may read */
+		request_reply(sc, job->slot, &q.finding, clock_now() - job->slot->read_at);
+		slot_release(sc->slots, job->slot);
 		return;
 	}
 	find_line(&q);
 	apply_line(&q);
-	if (q.line && q.line->action == POLICY_SCAN)
-		scan(&q);
-	else
+	if (!q.line || q.line->action != POLICY_SCAN)
 		pass(&q);
+	else if (!scan(&q))
+		return;
+	joined = join_end(sc, job->place, &began);
+	if (joined)
+		f = q.finding; /* answering may change what it says of this event */
 	answer(&q);
+	if (joined)
+		judge_joined(w, joined, &f, began);
 }

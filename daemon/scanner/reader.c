@@ -71,11 +71,11 @@ static void judge_or_queue(struct reader *rd, struct job *job)
 {
 	struct scanner *sc = rd->worker.sc;
 
-	if (job->st.st_size > INLINE_BYTES || !may_judge(sc)) {
+	if (!may_judge(sc)) {
 		scanner_queue(sc, job);
 		return;
 	}
-	worker_judge(&rd->worker, job);
+	worker_judge(&rd->worker, job, job->st.st_size <= INLINE_BYTES);
 	atomic_fetch_sub_explicit(&sc->n_inline, 1, memory_order_relaxed);
 }
 

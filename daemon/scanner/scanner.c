@@ -10,6 +10,7 @@
  * table, own memory. It leaves with _exit(): the keeper's atexit handlers are not ours.
  */
 #include "daemon/scanner/cached.h"
+#include "daemon/scanner/join.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -52,8 +53,10 @@ static void prepare(struct scanner *sc, const struct scanner_config *cfg)
 	for (unsigned i = 0; i < N_LANES; i++)
 		lane_init(&sc->lanes[i]);
 	sc->jobs = calloc(N_SLOTS, sizeof(*sc->jobs));
-	if (!sc->jobs)
+	sc->joins = aligned_alloc(CACHELINE_BYTES, JOIN_PLACES * sizeof(*sc->joins));
+	if (!sc->jobs || !sc->joins)
 		_exit(EXIT_MEMORY);
+	memset(sc->joins, 0, JOIN_PLACES * sizeof(*sc->joins));
 }
 
 static void start_thread(struct scanner *sc, void *(*fn)(void *), void *arg, const char *name)
@@ -263,6 +266,7 @@ void scanner_run(const struct scanner_config *cfg)
 static void fill_job(struct job *job, struct slot *slot)
 {
 	job->slot = slot;
+	job->place = NULL;
 	job->stat_error = fstat(slot->fd, &job->st) < 0 ? -errno : 0;
 	if (job->stat_error)
 		memset(&job->st, 0, sizeof(job->st));
@@ -278,10 +282,15 @@ struct job *scanner_job(struct scanner *sc, struct slot *slot)
 
 void scanner_queue(struct scanner *sc, struct job *job)
 {
-	unsigned lane;
-
 	if (job->slot->kind == SLOT_NOTICE)
 		atomic_fetch_add_explicit(&sc->n_notices, 1, memory_order_relaxed);
+	scanner_requeue(sc, job);
+}
+
+void scanner_requeue(struct scanner *sc, struct job *job)
+{
+	unsigned lane;
+
 	if (job->slot->kind != SLOT_PERMISSION)
 		lane = LANE_BACKGROUND;
 	else

@@ -44,17 +44,23 @@ struct scanner_config {
 	const struct policy *policy;
 };
 
+struct join_place;
+
 /* One event on its way from a reader to a worker; one per slot, at the slot's index. Written by the
  * reader, then by the worker that took it. */
 struct job {
 	struct cds_wfcq_node node;
 	struct slot *slot;
 	struct stat st;
+	uint32_t next;       /* join.c: index + 1 of the job put aside before this one */
+	struct job *joined;  /* join.c: the next of those whose scan is done */
+	struct join_place *place; /* where others join; NULL: none */
 	int stat_error; /* 0 or negative errno of fstat(2); then st is zero */
 };
 
 struct scanner {
 	struct scanner_config cfg;
+	struct join_place *joins;    /* JOIN_PLACES */
 	struct slots *slots;
 	pid_t pid;
 	struct job *jobs;            /* N_SLOTS */
@@ -105,6 +111,8 @@ struct reader {
 _Noreturn void scanner_run(const struct scanner_config *cfg);
 struct job *scanner_job(struct scanner *sc, struct slot *slot); /* fills in the facts of fstat(2) */
 void scanner_queue(struct scanner *sc, struct job *job);
+/* Again: it was put aside while another scan ran. */
+void scanner_requeue(struct scanner *sc, struct job *job);
 /* A slot, waiting for one if need be: while we wait the kernel queues, and openers wait (I5). */
 struct slot *scanner_take_slot(struct scanner *sc, uint32_t *hint);
 /* Every thread begins here: waits until the seal is on, so that nothing hostile is read before (I3). */
@@ -118,7 +126,7 @@ bool reader_decode(struct slot *slot);
 void *worker_main(void *arg);
 
 /* judge.c: from slot to answer; the slot is released when this returns */
-void worker_judge(struct worker *w, struct job *job);
+void worker_judge(struct worker *w, struct job *job, bool may_read);
 
 /* deadline.c */
 void *deadline_main(void *arg);

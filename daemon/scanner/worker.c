@@ -72,7 +72,7 @@ void *worker_main(void *arg)
 	for (;;) {
 		struct job *job = await_job(w, &large);
 
-		worker_judge(w, job);
+		worker_judge(w, job, true);
 		if (large) {
 			atomic_fetch_sub(&sc->n_large, 1);
 			waitpoint_wake(&sc->work, 1); /* somebody may have passed it over */

@@ -100,6 +100,7 @@ void manager_counters(const struct manager *m, struct manager_counters *ret)
 		.denied = stats_sum(s, COUNT_DENIED),
 		.cache_hits = stats_sum(s, COUNT_CACHE_HITS),
 		.scans = stats_sum(s, COUNT_SCANS),
+		.joined = stats_sum(s, COUNT_JOINED),
 		.held_files = holder_n(m->holder),
 		.rules_spared = stats_sum(s, COUNT_RULES_SPARED),
 		.refused_by_kernel = stats_sum(s, COUNT_REFUSED_BY_KERNEL),

@@ -92,6 +92,7 @@ void manager_pids(const struct manager *m, struct manager_pids *ret);
 
 struct manager_counters {
 	uint64_t events, allowed, denied, cache_hits, scans, scanned_bytes, timeouts, errors;
+	uint64_t joined;     /* events that shared a scan with others of the same file */
 	uint64_t held_files; /* now: their opens are no events */
 	uint64_t rules_spared; /* scans in which the rules were not run: bytes they had seen */
 	uint64_t refused_by_kernel; /* opens it could not repeat for us, and so refused; no record */

@@ -81,11 +81,12 @@ static json_t *counters_json(const struct manager *m)
 
 	manager_counters(m, &n);
 	return json_pack(
-		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"events", reply_int(n.events), "allowed", reply_int(n.allowed),
 		"denied", reply_int(n.denied), "cacheHits", reply_int(n.cache_hits),
 		"scans", reply_int(n.scans), "scannedBytes", reply_int(n.scanned_bytes),
 		"rulesSpared", reply_int(n.rules_spared),
+		"joined", reply_int(n.joined),
 		"heldFiles", reply_int(n.held_files),
 		"refusedByKernel", reply_int(n.refused_by_kernel),
 		"closesSkipped", reply_int(n.closes_skipped),
