@@ -154,7 +154,7 @@ static void print_exclusions(const struct ctl *ctl, json_t *lines)
 int verb_policy_exclusions(struct ctl *ctl, int argc, char **argv)
 {
 	static const struct option options[] = {{0}};
-	json_t *p = NULL, *line, *exclusions = json_array(), *o;
+	json_t *p = NULL, *line, *exclusions, *o;
 	size_t i;
 	int r;
 
@@ -164,6 +164,7 @@ int verb_policy_exclusions(struct ctl *ctl, int argc, char **argv)
 	r = fetch(ctl, &p);
 	if (r != CTL_OK)
 		return r;
+	exclusions = json_array();
 	json_array_foreach (json_object_get(p, "lines"), i, line) {
 		const char *action = json_string_value(json_object_get(line, "action"));
 
