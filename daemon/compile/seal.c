@@ -78,7 +78,7 @@ int seal_self(const struct seal_ids *ids, const char **ret_step)
 	}
 	if (r == 0) {
 		*ret_step = "Landlock";
-		r = sandbox_landlock();
+		r = sandbox_landlock(false);
 	}
 	if (r >= 0) {
 		*ret_step = "seccomp";

@@ -195,7 +195,7 @@ int keeper_seal(uid_t uid, gid_t gid)
 	if (r == 0)
 		r = hold_own_fds();
 	if (r == 0) {
-		r = sandbox_landlock();
+		r = sandbox_landlock(true);
 		r = r < 0 ? r : 0; /* 0: this kernel has none; seccomp and the empty root remain */
 	}
 	if (r == 0)

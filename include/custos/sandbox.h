@@ -2,6 +2,7 @@
 /* Sandbox: ways for a process to give up, for ever, what it does not need */
 #pragma once
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "custos/types.h"
@@ -52,16 +53,21 @@ int sandbox_no_new_privs(void);
 /**
  * sandbox_landlock() - no path may be opened, changed, made or executed any more
  *
- * Handles every right of the running ABI but one and allows none: file systems, TCP
- * (ABI 4), abstract sockets and signals to processes outside (ABI 6). The exception is
+ * Handles every right of the running ABI and allows none: file systems, TCP
+ * (ABI 4), abstract sockets and signals to processes outside (ABI 6). Not
  * READ_FILE: the kernel opens the files of fanotify events with the rights of the
  * group's reader, who would get no event then. Keep paths away by other means
  * (sandbox_isolate(), seccomp).
  *
+ * @reads_events: nor TRUNCATE and IOCTL_DEV. The kernel decides about them when a file is
+ *                opened, by a walk from the file up to the root, for each event: 0.4 us on
+ *                tmpfs, more the deeper. The caller's seccomp filter must refuse truncate(2),
+ *                ftruncate(2) and ioctl(2).
+ *
  * Context: after sandbox_no_new_privs(). Holds for the calling thread and what it
  * clones. Return: the ABI used, 0 when the kernel has no Landlock, or a negative errno.
  */
-int sandbox_landlock(void);
+int sandbox_landlock(bool reads_events);
 
 /* A call allowed only with this value in its argument number @arg (from 0; the lower 32 bits). Several
  * of one call are alternatives. */

@@ -32,24 +32,24 @@ struct ruleset_attr {
 };
 
 /* Fields a kernel does not know must be zero, then it accepts the larger struct. */
-static struct ruleset_attr rights_of(long abi)
+static struct ruleset_attr rights_of(long abi, bool reads_events)
 {
 	struct ruleset_attr a = {.handled_access_fs = FS_ABI1 & ~FS_READ_FILE};
 
 	if (abi >= 2)
 		a.handled_access_fs |= FS_REFER;
-	if (abi >= 3)
+	if (abi >= 3 && !reads_events)
 		a.handled_access_fs |= FS_TRUNCATE;
 	if (abi >= 4)
 		a.handled_access_net = NET_TCP;
-	if (abi >= 5)
+	if (abi >= 5 && !reads_events)
 		a.handled_access_fs |= FS_IOCTL_DEV;
 	if (abi >= 6)
 		a.scoped = SCOPES;
 	return a;
 }
 
-int sandbox_landlock(void)
+int sandbox_landlock(bool reads_events)
 {
 	long abi = syscall(NR_LANDLOCK_CREATE_RULESET, NULL, 0, CREATE_RULESET_VERSION);
 	struct ruleset_attr attr;
@@ -57,7 +57,7 @@ int sandbox_landlock(void)
 
 	if (abi < 0)
 		return errno == ENOSYS || errno == EOPNOTSUPP ? 0 : -errno;
-	attr = rights_of(abi);
+	attr = rights_of(abi, reads_events);
 	fd = syscall(NR_LANDLOCK_CREATE_RULESET, &attr, sizeof(attr), 0);
 	if (fd < 0)
 		return -errno;

@@ -117,6 +117,8 @@ static const struct probe probes[] = {
 	{"chmod", SYS_chmod, {0, 0}},
 	{"chown", SYS_chown, {0, 0, 0}},
 	{"truncate", SYS_truncate, {0, 0}},
+	{"ftruncate", SYS_ftruncate, {-1, 0}},
+	{"ioctl", SYS_ioctl, {-1, 0}},
 	{"setxattr", SYS_setxattr, {0, 0, 0, 0}},
 	{"kill pid 1", SYS_kill, {1, 0}, KEEPER_MAY},
 	{"fanotify_init", SYS_fanotify_init, {-1, 0}},

@@ -201,7 +201,7 @@ static void landlocked(void)
 	int abi, tcp, sock, listener = listen_abstract(&name, &len);
 
 	CLAIM(sandbox_no_new_privs() == 0);
-	abi = sandbox_landlock();
+	abi = sandbox_landlock(false);
 	if (abi == 0)
 		_exit(EXIT_SKIP);
 	CLAIM(abi > 0);
