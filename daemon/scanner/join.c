@@ -61,11 +61,8 @@ bool join_wait(struct inquiry *q, uint64_t max_size_bytes)
 		if (atomic_compare_exchange_weak_explicit(&p->word, &word,
 		                                          (word & ~JOB_MASK) | mine,
 		                                          memory_order_release,
-		                                          memory_order_acquire)) {
-			/* The job may be another's by now: only counters from here on. */
-			stats_add(&sc->cfg.shared->stats, q->w->shard, COUNT_JOINED, 1);
+		                                          memory_order_acquire))
 			return true;
-		}
 	}
 	return false;
 }
@@ -95,7 +92,7 @@ struct join_place *join_open(struct inquiry *q, uint64_t max_size_bytes)
 	return p;
 }
 
-void join_reading(struct join_place *p)
+void join_began(struct join_place *p)
 {
 	if (p)
 		p->began = clock_now();

@@ -170,6 +170,7 @@ static bool scan(struct inquiry *q)
 	if (sc->uses_names)
 		inquiry_learn_path(q);
 	if (job->slot->kind != SLOT_REQUEST) {
+		join_began(job->place); /* a cached verdict is proven now: right for all who came before */
 		if (cached_find(q, max_size(q)))
 			return true;
 		if (!job->place && join_wait(q, max_size(q)))
@@ -181,7 +182,7 @@ static bool scan(struct inquiry *q)
 		scanner_queue(sc, job);
 		return false;
 	}
-	join_reading(job->place);
+	join_began(job->place);
 	read_file(q);
 	return true;
 }
@@ -290,6 +291,7 @@ static bool judge_shared(struct worker *w, struct job *job, const struct finding
 	find_line(&q);
 	if (!q.line || q.line->action != POLICY_SCAN)
 		return false; /* its line has expired */
+	stats_add(&w->sc->cfg.shared->stats, w->shard, COUNT_JOINED, 1);
 	answer(&q);
 	return true;
 }
