@@ -30,8 +30,8 @@ def memory(world, busy_pss):
 def rule_update(world, measure):
     """Scans for files that were cached when a hash was added to the list, nothing else."""
     row = opens.Row("update", "rule update", subjects.Custos)
-    measure.prepare_files(row)
     custos = subjects.Custos(world)
+    measure.prepare_files(row, custos.directory)
     custos.start()
     try:
         measure.warm_up(custos, row)

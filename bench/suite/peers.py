@@ -67,8 +67,8 @@ class Peer(Subject):
     """A product in its jail."""
     program = ""
 
-    def __init__(self, world):
-        super().__init__(world)
+    def __init__(self, world, directory=None):
+        super().__init__(world, directory)
         self.root = world.base / "jail" / self.program
         if not self.root.exists():
             self.make_jail()

@@ -61,9 +61,9 @@ class Subject:
     """Nobody: the kernel alone. What the others have in common."""
     baits = ()
 
-    def __init__(self, world):
+    def __init__(self, world, directory=None):
         self.world = world
-        self.directory = world.watched  # where the openers open
+        self.directory = directory or world.watched  # where the openers open
         self.processes = []
 
     def prepare(self):
@@ -141,6 +141,13 @@ class Minimal(Subject):
         yield [self.world.program("bench/minimal"), self.directory], says_ready
 
 
+class MinimalIgnore(Subject):
+    """Every file is asked about once: what is left is the kernel's price for a marked file system."""
+
+    def commands(self):
+        yield [self.world.program("bench/minimal"), self.directory, "ignore"], says_ready
+
+
 class MinimalScan(Subject):
     baits = ("bait-hash", "bait-yara")
 
@@ -153,8 +160,7 @@ class Custos(Subject):
     baits = ("bait-eicar", "bait-hash", "bait-yara")
 
     def __init__(self, world, directory=None, rules=True):
-        super().__init__(world)
-        self.directory = directory or world.watched
+        super().__init__(world, directory)
         self.rules = rules
         if not rules:
             self.baits = ("bait-eicar",)

@@ -9,6 +9,7 @@ systems that were made here are ever marked.
 import hashlib
 import os
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -23,6 +24,7 @@ CACHE_MEMORY_MIB = 32
 EICAR = ("X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR-STANDARD-", "ANTIVIRUS-TEST-FILE!$H+H*")
 # Older than any clock tick of the kernel: what was changed within one may not be cached.
 SETTLE_SEC = 0.05
+DISK_MIB = 256
 
 
 class Skip(Exception):
@@ -133,6 +135,21 @@ class World:
         self.write_hashes()
         self.write_yara()
         self.put_baits(self.watched)
+        self._disk = None
+
+    @property
+    def disk(self):
+        """An ext4 in memory: where users' files lie, and what custos keeps of them."""
+        if not self._disk:
+            if not shutil.which("mkfs.ext4"):
+                raise Skip("mkfs.ext4 is not installed")
+            image = self.base / "disk.img"
+            run("truncate", "-s", f"{DISK_MIB}M", image)
+            run("mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0", image)
+            mount("ext4", image, self.base / "disk", "loop,relatime,nosuid,nodev")
+            self._disk = self.base / "disk"
+            self.put_baits(self._disk)
+        return self._disk
 
     def program(self, name):
         path = self.build / name
