@@ -163,7 +163,8 @@ class Stage:
                 folder.mkdir(parents=True, exist_ok=True)
                 (folder / ".gitignore").write_text("*.o\n")
             (folder / f"file{i}.c").write_text(f"int f{i}(void)\n{{\n\treturn {i};\n}}\n" * 8)
-        git = ["git", "-C", top, "-c", "user.name=bench", "-c", "user.email=bench@localhost"]
+        # no gc behind our back: it would go on while the next one starts, and while we measure
+        git = ["git", "-C", top, "-c", "gc.auto=0", "-c", "user.name=bench", "-c", "user.email=bench@localhost"]
         run("git", "init", "-q", top)
         run(*git, "add", "-A")
         run(*git, "commit", "-q", "-m", "files", "--no-gpg-sign")
