@@ -6,10 +6,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROWS = "native,unmarked,minimal,minimalNear,scan,cold,warmRoot,warmUser"
+ROWS = "native,unmarked,minimal,minimalNear,ignored,scan,cold,warmRoot,warmUser,warmUserDisk"
 WORKLOADS = "gitStatus,spawnStatic"
 POSITIVE = ("p50Usec", "p99Usec", "p999Usec", "opensPerSec", "openerCpuUsec", "opens")
-BARS = 16
+BARS = 21
+NO_DAEMON = ("native", "unmarked")
+HELD = ("warmRoot", "warmUserDisk")
 
 
 def findings(result):
@@ -27,9 +29,14 @@ def findings(result):
             yield from (f"row {key}: {c} is {run.get(c)}" for c in POSITIVE if not run.get(c, 0) > 0)
             if not run["p50Usec"] <= run["p99Usec"] <= run["p999Usec"]:
                 yield f"row {key}: percentiles out of order"
-        if key not in ("native", "unmarked") and not (row["pssBytes"] > 0 and row["runs"][0]["daemonCpuUsec"] > 0):
-            yield f"row {key}: a daemon without memory or processor time"
-        if key in ("cold", "warmRoot", "warmUser") and not 0 <= row["counted"]["hitRatio"] <= 1:
+        if key not in NO_DAEMON and not row["pssBytes"] > 0:
+            yield f"row {key}: a daemon without memory"
+        # Of a held or ignored file the kernel asks nobody.
+        if key not in (*NO_DAEMON, "ignored", *HELD) and not row["runs"][0]["daemonCpuUsec"] > 0:
+            yield f"row {key}: a daemon without processor time"
+        if key in HELD and not row["counted"]["notScanned"] > 0.5:
+            yield f"row {key}: not warm: {row['counted']}"
+        if key in ("cold", "warmUser", *HELD) and not 0 <= row["counted"]["hitRatio"] <= 1:
             yield f"row {key}: hit ratio {row['counted']}"
     for key in WORKLOADS.split(","):
         line = lines.get(key, {"skipped": "not there"})
