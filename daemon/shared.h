@@ -48,6 +48,7 @@ _Static_assert(FD_EPOLL + N_PLACES * READERS_MAX <= FD_LOW, "fixed descriptors f
 #define NOFILE_NEEDED (FD_LOW + N_SLOTS + 64)
 
 #define OWN_PIDS_MAX 16
+#define KEEPER_LOST_MAX 8 /* scanners that were killed and do not end: each keeps its memory */
 /* A scan that no opener waits for may take this long; bounded all the same. */
 #define UNTIMED_SCAN_NSEC (60 * NSEC_PER_SEC)
 #define MOUNT_ROWS_MAX 1024
@@ -116,6 +117,8 @@ struct culprit {
 	uint64_t dev, ino, size_bytes;
 	int64_t mtime_nsec, ctime_nsec;
 	uint32_t generation; /* 0: unused row */
+	uint32_t blocked;    /* pid of the lost scanner that reads it and gets no answer: then in
+	                      * whatever state and under all rules, until that scanner has ended */
 };
 
 /* A clean file that might be held (supervisor/holder.h). Scanner writes. */
@@ -142,6 +145,7 @@ struct instance {
 	_Atomic uint32_t quiet;      /* scanner: its readers have left, it reads no more events */
 	_Atomic uint32_t pongs;      /* scanner: pings answered */
 	_Atomic uint32_t pid;        /* scanner: its own, for a supervisor whose keeper died */
+	_Atomic uint32_t main_thread; /* kernel: its number; 0 when it has ended and others have not */
 };
 
 struct shared {
@@ -155,7 +159,9 @@ struct shared {
 	uint64_t cache_seed;                  /* supervisor, before the first keeper */
 	_Atomic uint32_t own_pids[OWN_PIDS_MAX]; /* supervisor and keeper; 0: unused */
 	struct instance place[N_PLACES];
-	struct culprit culprits[CULPRITS_MAX];   /* keeper */
+	/* Keeper; supervisor: for scanners whose keeper is gone. Whoever reads half a row judges a file
+	 * once more, or once less. */
+	struct culprit culprits[CULPRITS_MAX];
 	_Atomic uint64_t facts_wanted[N_SLOTS / 64]; /* workers set bits, broker clears */
 	struct mount_table mounts;            /* supervisor */
 	/* How often each policy line decided, by generation modulo 2: the one before may still
@@ -260,6 +266,7 @@ enum message_type {
 	MSG_LOAD_FAILED,     /* to supervisor: the old generation goes on; text */
 	MSG_SCANNER_STARTED, /* to supervisor */
 	MSG_SCANNER_DIED,    /* to supervisor: status of waitpid(2) */
+	MSG_SCANNER_ENDED,   /* to supervisor: one that was lost is no more */
 };
 
 struct message {
@@ -271,6 +278,7 @@ struct message {
 	uint32_t hung;       /* it was killed because it hung */
 	uint32_t crash_slot; /* index + 1, 0: unknown */
 	uint32_t culprit;    /* its file will not be tried again */
+	uint32_t lost;       /* it was killed, but the kernel does not let go of it */
 	struct settings settings;
 	char text[256];
 };

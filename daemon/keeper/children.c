@@ -67,6 +67,11 @@ static void reset_eventfd(int fd)
 	(void)!read(fd, &n, sizeof(n)); /* EAGAIN: it was zero */
 }
 
+bool children_end_slowly(const struct keeper *k)
+{
+	return k->child[0].dying || k->child[1].dying;
+}
+
 static void prepare_place(struct keeper *k, unsigned place, uint32_t number)
 {
 	struct instance *in = &k->shared->place[place];
@@ -77,13 +82,19 @@ static void prepare_place(struct keeper *k, unsigned place, uint32_t number)
 	atomic_store(&in->quiet, 0);
 	atomic_store(&in->pongs, 0);
 	atomic_store(&in->pid, 0);
+	atomic_store(&in->main_thread, 1); /* until the kernel has set it */
 	atomic_store(&in->number, number);
 	reset_eventfd(FD_STOP + (int)place);
 }
 
-static pid_t clone_scanner(void)
+/* The kernel clears *@main_thread when the main thread ends while others do not. */
+static pid_t clone_scanner(_Atomic uint32_t *main_thread)
 {
-	struct clone_args args = {.flags = CLONE_FILES, .exit_signal = SIGCHLD};
+	struct clone_args args = {
+		.flags = CLONE_FILES | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID,
+		.child_tid = (uintptr_t)main_thread,
+		.exit_signal = SIGCHLD,
+	};
 	long pid = syscall(SYS_clone3, &args, sizeof(args));
 
 	return pid < 0 ? -errno : (pid_t)pid;
@@ -111,7 +122,7 @@ int children_start(struct keeper *k, const struct generation *g, bool trial)
 		.rules = g->rules,
 		.policy = g->policy,
 	};
-	pid = clone_scanner();
+	pid = clone_scanner(&k->shared->place[place].main_thread);
 	if (pid < 0)
 		return pid;
 	if (pid == 0)
@@ -147,9 +158,10 @@ void children_drain_others(struct keeper *k, unsigned keep_place, uint32_t comma
 	}
 }
 
-static void note_culprit(struct keeper *k, const struct child *c, struct slot *slot)
+void children_note_culprit(struct keeper *k, const struct slot *slot, const struct child *c,
+                           bool blocked)
 {
-	struct culprit *row = &k->shared->culprits[k->last_number % CULPRITS_MAX];
+	struct culprit *row = &k->shared->culprits[k->n_culprits++ % CULPRITS_MAX];
 	struct stat st;
 
 	if (fstat(slot->fd, &st) < 0)
@@ -161,6 +173,7 @@ static void note_culprit(struct keeper *k, const struct child *c, struct slot *s
 		.mtime_nsec = timespec_nsec(&st.st_mtim),
 		.ctime_nsec = timespec_nsec(&st.st_ctim),
 		.generation = c->generation,
+		.blocked = blocked ? (uint32_t)c->pid : 0,
 	};
 }
 
@@ -178,7 +191,7 @@ static void blame(struct keeper *k, unsigned place, const struct child *c, struc
 	msg->crash_slot = index;
 	if (++slot->faults >= CRASHES_OF_A_CULPRIT) {
 		msg->culprit = 1;
-		note_culprit(k, c, slot);
+		children_note_culprit(k, slot, c, false);
 	}
 }
 
@@ -192,6 +205,24 @@ static void slow_down(struct keeper *k, const struct child *c, nsec_t now)
 		k->hurry = now + CRASH_LOOP_PAUSE_NSEC;
 }
 
+struct slots_recover_args children_recover_args(uint32_t number)
+{
+	return (struct slots_recover_args){
+		.n = N_SLOTS,
+		.owner = number,
+		.group = FD_GROUP,
+		.fd_low = FD_LOW,
+		.decode = scanner_decode,
+	};
+}
+
+void children_adopt(struct keeper *k)
+{
+	for (unsigned i = 0; i < N_PLACES; i++)
+		if (k->child[i].pid)
+			children_command(k, i, COMMAND_ADOPT);
+}
+
 static void buried(struct keeper *k, unsigned place, int status)
 {
 	struct child c = k->child[place];
@@ -203,26 +234,19 @@ static void buried(struct keeper *k, unsigned place, int status)
 		.status = status,
 		.hung = c.hung,
 	};
-	struct slots_recover_args args = {
-		.n = N_SLOTS,
-		.owner = c.number,
-		.group = FD_GROUP,
-		.fd_low = FD_LOW,
-		.decode = scanner_decode,
-	};
+	struct slots_recover_args args = children_recover_args(c.number);
 
 	if (status != 0)
 		blame(k, place, &c, &msg);
 	k->child[place] = (struct child){0};
-	args.alone = !children_any(k);
+	args.alone = !children_any(k) && !lost_any(k);
 	if (args.alone)
 		waitpoint_reset(&shared_slots(k->shared)->freed);
 	slots_recover(shared_slots(k->shared), &args, &found);
 	msg.n_orphaned = found.n_orphaned;
 	/* Also after an orderly end: a request may have arrived at the last moment. */
-	for (unsigned i = 0; found.n_orphaned && i < N_PLACES; i++)
-		if (k->child[i].pid)
-			children_command(k, i, COMMAND_ADOPT);
+	if (found.n_orphaned)
+		children_adopt(k);
 	if (status == 0 && c.draining)
 		return; /* as ordered */
 	slow_down(k, &c, clock_now());
@@ -235,7 +259,7 @@ void children_reap(struct keeper *k)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		for (unsigned i = 0; i < N_PLACES; i++)
+		for (unsigned i = 0; !lost_buried(k, pid) && i < N_PLACES; i++)
 			if (k->child[i].pid == pid)
 				buried(k, i, status);
 }

@@ -25,6 +25,7 @@
 #include "custos/fan.h"
 
 #define TICK_MSEC       250 /* how often hanging is looked for */
+#define DYING_TICK_MSEC 20
 #define TRIAL_TICK_MSEC 2   /* a new generation's scanner starts in a few milliseconds */
 /* The supervisor is gone: go on answering this long, so that a new one can take over; then finish. */
 #define ORPHAN_PATIENCE_NSEC (30 * NSEC_PER_SEC)
@@ -168,8 +169,10 @@ static void settle(struct keeper *k, nsec_t now)
 	if (k->pending.number)
 		try_pending(k);
 	announce(k);
-	if (!active && k->current.number)
+	if ((!active || active->dying) && k->current.number)
 		watch_deadlines(k, now);
+	if (lost_overrun(k) && k->current.number)
+		lost_answer_queue(k);
 	if (!children_active(k) && k->current.number && now >= k->hurry)
 		(void)children_start(k, &k->current, false); /* else at the next tick */
 }
@@ -198,20 +201,27 @@ static void watch_holder(struct keeper *k, nsec_t now)
 		end_holding(k);
 }
 
+static int tick_msec(const struct keeper *k)
+{
+	if (k->pending.number || k->loaded.type)
+		return TRIAL_TICK_MSEC;
+	return children_end_slowly(k) ? DYING_TICK_MSEC : TICK_MSEC;
+}
+
 void keeper_run(struct keeper *k)
 {
 	struct pollfd pfds[] = {
 		{.fd = FD_CONTROL, .events = POLLIN},
 		{.fd = FD_SIGNAL, .events = POLLIN},
+		{.fd = -1, .events = POLLIN}, /* the group, while there is nobody else to read it */
 	};
 	nsec_t orphaned_at = 0;
 
 	for (;;) {
 		nsec_t now;
 
-		/* EINTR: look around anyway */
-		(void)poll(pfds, ARRAY_SIZE(pfds), k->pending.number || k->loaded.type ? TRIAL_TICK_MSEC :
-		                                                        TICK_MSEC);
+		pfds[2].fd = lost_overrun(k) ? FD_GROUP : -1;
+		(void)poll(pfds, ARRAY_SIZE(pfds), tick_msec(k)); /* EINTR: look around anyway */
 		now = clock_now();
 		if (pfds[1].revents) {
 			drain_signals();
@@ -227,6 +237,7 @@ void keeper_run(struct keeper *k)
 		resend(k);
 		watch_holder(k, now);
 		watch_children(k, now);
+		lost_look(k, now);
 		settle(k, now);
 	}
 }

@@ -31,6 +31,13 @@ struct child {
 	bool trial;       /* the first of its generation; not sealed yet */
 	nsec_t pinged;    /* when the last ping was sent; 0: none is out */
 	uint32_t pings;   /* sent so far */
+	nsec_t dying;     /* its main thread has ended, or it was killed, but it cannot be reaped: since */
+};
+
+/* A scanner that was killed and does not end (lost.c). */
+struct lost {
+	pid_t pid;        /* 0: unused */
+	uint32_t number;  /* owner of the slots it still has */
 };
 
 struct keeper {
@@ -38,6 +45,8 @@ struct keeper {
 	struct cache cache;
 	struct generation current;
 	struct child child[N_PLACES];
+	struct lost lost[KEEPER_LOST_MAX];
+	unsigned n_culprits;       /* ever; the rows are used in turn */
 	uint32_t last_number;      /* of instances */
 	bool stopping;
 	nsec_t hurry;              /* do not clone before this moment: crash loop */
@@ -66,7 +75,22 @@ void children_drain_others(struct keeper *k, unsigned keep_place, uint32_t comma
 void children_command(struct keeper *k, unsigned place, uint32_t command);
 struct child *children_active(struct keeper *k);   /* the one that reads; NULL */
 bool children_any(const struct keeper *k);
+bool children_end_slowly(const struct keeper *k); /* one is dying */
 void children_reap(struct keeper *k);
+/* The file of @slot is not to be tried again: until @c has ended (@blocked), or under its rules. */
+void children_note_culprit(struct keeper *k, const struct slot *slot, const struct child *c,
+                           bool blocked);
+/* For the slots of instance @number, which runs no more. */
+struct slots_recover_args children_recover_args(uint32_t number);
+/* Somebody who works must look for orphans. */
+void children_adopt(struct keeper *k);
+
+/* lost.c */
+void lost_look(struct keeper *k, nsec_t now); /* give up what does not end; free what has become free */
+bool lost_buried(struct keeper *k, pid_t pid); /* Return: @pid was one of them, and has ended */
+bool lost_any(const struct keeper *k);
+bool lost_overrun(struct keeper *k);          /* too many: nobody scans */
+void lost_answer_queue(struct keeper *k);     /* in place of a scanner */
 
 /* watch.c */
 void watch_children(struct keeper *k, nsec_t now); /* kill what hangs */

@@ -66,16 +66,20 @@ void crash_watch_thread(void)
 	(void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
-bool crash_is_culprit(struct scanner *sc, const struct job *job)
+enum reason crash_of(struct scanner *sc, const struct job *job)
 {
 	const struct culprit *row = sc->cfg.shared->culprits;
 
-	for (unsigned i = 0; i < CULPRITS_MAX; i++)
-		if (row[i].generation == sc->cfg.generation && row[i].dev == job->st.st_dev &&
-		    row[i].ino == job->st.st_ino &&
+	for (unsigned i = 0; i < CULPRITS_MAX; i++) {
+		if (row[i].dev != job->st.st_dev || row[i].ino != job->st.st_ino)
+			continue;
+		if (row[i].blocked)
+			return REASON_TIMEOUT;
+		if (row[i].generation == sc->cfg.generation &&
 		    row[i].size_bytes == (uint64_t)job->st.st_size &&
 		    row[i].mtime_nsec == timespec_nsec(&job->st.st_mtim) &&
 		    row[i].ctime_nsec == timespec_nsec(&job->st.st_ctim))
-			return true;
-	return false;
+			return REASON_CRASH;
+	}
+	return REASON_NONE;
 }

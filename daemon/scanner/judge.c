@@ -116,16 +116,18 @@ static uint64_t max_size(const struct inquiry *q)
 static bool cannot_scan(struct inquiry *q)
 {
 	struct scanner *sc = q->w->sc;
+	enum reason known;
 
 	if (q->job->stat_error) {
 		cache_clear(&sc->cfg.cache); /* whose verdict to forget cannot be told */
 		fail(&q->finding, REASON_IO);
 		return true;
 	}
-	if (!crash_is_culprit(sc, q->job))
+	known = crash_of(sc, q->job);
+	if (known == REASON_NONE)
 		return false;
 	cached_opened(sc, q->job);
-	fail(&q->finding, REASON_CRASH);
+	fail(&q->finding, known);
 	return true;
 }
 

@@ -149,7 +149,7 @@ void audit_push(struct scanner *sc, const struct record *r, bool detection);
 void crash_watch(struct scanner *sc);
 void crash_watch_thread(void);
 void crash_working_on(uint32_t slot_index_plus_one);
-bool crash_is_culprit(struct scanner *sc, const struct job *job);
+enum reason crash_of(struct scanner *sc, const struct job *job); /* REASON_NONE: of nothing */
 
 /* seal.c */
 int scanner_seal(void);

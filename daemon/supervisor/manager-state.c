@@ -36,9 +36,15 @@ const char *manager_state_name(enum manager_state s)
 	return state_names[s];
 }
 
+/* The keeper cannot give up more. */
+static bool nobody_scans(const struct manager *m)
+{
+	return pair_lost(m->pair) >= KEEPER_LOST_MAX;
+}
+
 static bool is_degraded(const struct manager *m)
 {
-	return m->pair_lost || !pair_ready(m->pair) || m->mark_error ||
+	return m->pair_lost || nobody_scans(m) || !pair_ready(m->pair) || m->mark_error ||
 	       coverage_n_failed(m->coverage) > 0;
 }
 
@@ -65,10 +71,21 @@ static const char *mode_warning(const struct manager *m)
 	               NULL;
 }
 
+static const char *lost_warning(const struct manager *m)
+{
+	if (nobody_scans(m))
+		return "too many scanners were killed and wait in the kernel for files: opens are "
+		       "answered as on-error= says";
+	return pair_lost(m->pair) ? "a scanner was killed and waits in the kernel for a file, which "
+	                            "cannot be judged until its writer or its disk goes on" :
+	                            NULL;
+}
+
 size_t manager_reasons(const struct manager *m, const char **reasons, size_t max)
 {
 	const char *all[] = {
 		m->pair_lost ? "the scanner pair was lost; opens wait until a new one answers" : NULL,
+		lost_warning(m),
 		m->mark_error,
 		m->last_reload_error,
 		mode_warning(m),

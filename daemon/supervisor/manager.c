@@ -195,11 +195,13 @@ static void on_scanner_died(struct manager *m, const struct message *msg)
 {
 	journal_event(m->journal, JOURNAL_SCANNER_RESTARTED, LOG_ERR,
 	              "scanner %d %s %d; %u files are judged again%s", msg->pid,
+	              msg->lost ? "waits in the kernel for a file, in spite of signal" :
 	              msg->hung ? "hung and was ended by signal" :
 	              WIFSIGNALED(msg->status) ? "was ended by signal" : "exited with status",
 	              WIFSIGNALED(msg->status) ? WTERMSIG(msg->status) :
 	                                         WEXITSTATUS(msg->status),
 	              msg->n_orphaned,
+	              msg->lost ? "; its own not before it ends" :
 	              msg->culprit ? "; its file will not be tried again under these rules" : "");
 }
 

@@ -3,7 +3,7 @@
  * Pair
  *
  * Owns: the keeper process, its control socket, and starting another when it dies.
- * Must not own: what a generation contains (loader), or answering events.
+ * Must not own: what a generation contains (loader), what a dead keeper leaves behind (remains.c).
  *
  * When the keeper dies its scanner finishes what it has read and ends (watch_parent()). Only then may
  * another descriptor table read the group (I1), so the new keeper waits for that; events meanwhile
@@ -24,15 +24,11 @@
 #include "custos/chan.h"
 #include "custos/cleanup.h"
 #include "custos/clock.h"
-#include "custos/fan.h"
 
+#include "daemon/supervisor/remains.h"
 #include "daemon/supervisor/spawn.h"
 
-#define SCANNERS_MAX 4 /* two places, and those that are just being reaped */
 #define REAP_USEC    (2 * 1000) /* how often we look whether a lost pair's scanner is gone */
-/* A scanner without a keeper has this long to finish: the longest time-out there is, and a bit. When
- * it is killed, nobody has its files any more. */
-#define ORPHAN_PATIENCE_NSEC (62 * NSEC_PER_SEC)
 /* A keeper that ends sooner than this after its start is not started again at once. */
 #define KEEPER_QUICK_NSEC (1 * NSEC_PER_SEC)
 #define KEEPER_PAUSE_USEC (250 * 1000)
@@ -55,7 +51,7 @@ struct pair {
 	const struct pair_listener *listener;
 	char *program;
 	pid_t keeper;                   /* 0: none */
-	pid_t scanners[SCANNERS_MAX];   /* as the keeper told us; last is the newest */
+	struct remains remains;
 	unsigned restarts;
 	int control, requests;          /* our ends; -1 */
 	sd_event_source *io, *child, *timer;
@@ -72,23 +68,19 @@ static void load_drop(struct load *l)
 	*l = no_load;
 }
 
-static void note_scanner(struct pair *p, pid_t pid)
-{
-	for (unsigned i = 0; i < SCANNERS_MAX; i++)
-		if (p->scanners[i] == pid)
-			return;
-	memmove(p->scanners, p->scanners + 1, sizeof(p->scanners) - sizeof(pid_t));
-	p->scanners[SCANNERS_MAX - 1] = pid;
-}
-
 static void on_message(struct pair *p, const struct message *msg)
 {
 	switch (msg->type) {
 	case MSG_SCANNER_STARTED:
-		note_scanner(p, msg->pid);
+		remains_started(&p->remains, msg->pid);
+		break;
+	case MSG_SCANNER_ENDED:
+		remains_ended(&p->remains, msg->pid);
 		break;
 	case MSG_SCANNER_DIED:
 		p->restarts++;
+		if (msg->lost)
+			remains_lost(&p->remains, msg->pid);
 		p->listener->scanner_died(p->m, msg);
 		break;
 	case MSG_LOADED:
@@ -137,56 +129,6 @@ static int on_control(sd_event_source *source, int fd, uint32_t revents, void *u
 	return 0;
 }
 
-/* Another child of ours, whose end somebody else waits for. */
-static bool is_helper(const struct pair *p, pid_t pid)
-{
-	for (unsigned i = 0; i < OWN_PIDS_MAX; i++)
-		if (atomic_load(&p->m->shared->own_pids[i]) == (uint32_t)pid)
-			return true;
-	return false;
-}
-
-/* Scanners the keeper left behind are our children now (subreaper). */
-static bool scanners_gone(struct pair *p)
-{
-	bool gone = true;
-
-	/* One that the keeper had no time to tell us of. The number comes from memory a scanner can
-	 * write: waiting for what is no child of ours, or is another one, ends at once. */
-	for (unsigned i = 0; i < N_PLACES; i++) {
-		pid_t pid = (pid_t)atomic_exchange(&p->m->shared->place[i].pid, 0);
-
-		if (pid > 1 && !is_helper(p, pid) && waitpid(pid, NULL, WNOHANG) == 0)
-			note_scanner(p, pid);
-	}
-	for (unsigned i = 0; i < SCANNERS_MAX; i++) {
-		if (p->scanners[i] <= 0)
-			continue;
-		/* ECHILD: reaped by the keeper before it died, or by us just now. */
-		if (waitpid(p->scanners[i], NULL, WNOHANG) == 0)
-			gone = false;
-		else
-			p->scanners[i] = 0;
-	}
-	return gone;
-}
-
-/* Events that were read by a pair that is no more: answer by number (fanotify.md §4). */
-static void sweep(struct pair *p)
-{
-	const struct policy *policy = p->m->policy;
-	size_t n = policy ? policy_n_lines(policy) : 0;
-	bool deny = n && p->m->mode == MODE_ENFORCE &&
-	            policy_line(policy, n - 1)->on_error == ON_ERROR_DENY;
-	unsigned swept = 0;
-
-	cache_clear(&p->m->cache); /* opens for writing among them */
-	for (int fd = 0; fd < (int)NOFILE_NEEDED; fd++)
-		while (fan_respond(p->fds.group, fd, !deny) == 0)
-			swept++;
-	stats_add(&p->m->shared->stats, 0, COUNT_ERRORS, swept);
-}
-
 static void close_channels(struct pair *p)
 {
 	p->io = sd_event_source_disable_unref(p->io);
@@ -199,15 +141,12 @@ static int on_reap_timer(sd_event_source *source, uint64_t usec, void *userdata)
 	struct pair *p = userdata;
 	int r;
 
-	if (!scanners_gone(p)) {
-		if (clock_now() - p->lost_at > ORPHAN_PATIENCE_NSEC)
-			for (unsigned i = 0; i < SCANNERS_MAX; i++)
-				if (p->scanners[i] > 0)
-					(void)kill(p->scanners[i], SIGKILL);
+	if (!remains_done(&p->remains, p->lost_at)) {
 		(void)sd_event_source_set_time(source, usec + REAP_USEC);
 		return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 	}
-	sweep(p);
+	remains_abandon(&p->remains);
+	remains_sweep(&p->remains);
 	slots_init(shared_slots(p->m->shared), N_SLOTS);
 	r = pair_start(p);
 	if (r < 0) { /* out of memory or processes: openers wait, we try again */
@@ -233,6 +172,9 @@ static int on_keeper_exit(sd_event_source *source, const siginfo_t *si, void *us
 	p->listener->closing(p->m);
 	close_channels(p);
 	if (p->stopping) {
+		/* A lost scanner may keep the group alive: closing it would answer nobody. */
+		remains_sweep(&p->remains);
+		remains_answer_queue(&p->remains);
 		p->listener->stopped(p->m);
 		return 0;
 	}
@@ -312,6 +254,7 @@ int pair_new(struct manager *m, const struct pair_fds *fds, uid_t uid, gid_t gid
 		return -ENOMEM;
 	*p = (struct pair){
 		.m = m,
+		.remains = {.m = m, .group = fds->group},
 		.fds = *fds,
 		.uid = uid,
 		.gid = gid,
@@ -379,7 +322,12 @@ pid_t pair_keeper(const struct pair *p)
 
 pid_t pair_scanner(const struct pair *p)
 {
-	return p->keeper ? p->scanners[SCANNERS_MAX - 1] : 0;
+	return p->keeper ? remains_newest(&p->remains) : 0;
+}
+
+unsigned pair_lost(const struct pair *p)
+{
+	return remains_n_lost(&p->remains);
 }
 
 unsigned pair_restarts(const struct pair *p)

@@ -45,6 +45,7 @@ void pair_stop(struct pair *p);
 pid_t pair_keeper(const struct pair *p);
 pid_t pair_scanner(const struct pair *p);
 unsigned pair_restarts(const struct pair *p); /* scanners that died or hung */
+unsigned pair_lost(const struct pair *p);     /* scanners that were killed and do not end */
 bool pair_ready(const struct pair *p);        /* a generation is loaded and answered for */
 
 /* Our end of the socket that scan requests and their results go through; changes with the pair. */

@@ -166,10 +166,12 @@ struct slots_recovery {
 
 struct slots_recover_args {
 	uint32_t n;            /* of slots, as given to slots_init(): s->n is not trusted */
-	uint32_t owner;        /* the dead instance; it has been reaped */
+	uint32_t owner;        /* the dead instance; it has been reaped, or lingers */
 	int group;             /* fanotify group: half-sent answers are sent (again: ENOENT then) */
 	int fd_low;            /* descriptors below this number are no events: never closed */
 	bool alone;            /* no other instance shares the descriptor table just now */
+	bool lingers;          /* it was killed but has not been reaped: calls may be under way in
+	                        * the kernel. To be called again, at the end without this */
 	slot_decode_fn decode; /* for slots in READING */
 };
 
@@ -179,6 +181,10 @@ struct slots_recover_args {
  * Orphans keep HELD with owner 0. A slot in CLOSING whose descriptor may or may not be closed is
  * left for a later call unless @args->alone: another instance could be given the same number between
  * our look and our close.
+ *
+ * One that lingers keeps what a call under way may still be about: what it has begun to answer or to
+ * close stays open, and an event is taken over only at the second call that finds it. What it had
+ * not begun to answer it never will: it runs no instruction of its own any more.
  *
  * Context: only the process that shares the dead one's descriptor table (I1). Bounded: two passes.
  */

@@ -229,19 +229,26 @@ static void recover_closing(struct slots *s, struct slot *slot,
 	slot_free(s, slot);
 }
 
+/* Claimed, perhaps written. The descriptor is still open, so its number belongs to no other event and
+ * writing again is safe: ENOENT if it had been written. Return: the answer as it is now. */
+static uint32_t finish_answer(struct slot *slot, const struct slots_recover_args *args)
+{
+	uint32_t answer = atomic_load_explicit(&slot->answer, memory_order_relaxed);
+
+	if (!(answer & ANSWER_FLAGS) || answer & ANSWER_SENT)
+		return answer;
+	(void)fan_respond(args->group, slot->fd, !(answer & ANSWER_DENY));
+	answer = (answer & ~ANSWER_CLAIMED) | ANSWER_SENT;
+	atomic_store_explicit(&slot->answer, answer, memory_order_relaxed);
+	return answer;
+}
+
 /* Return: true if the slot has to be judged again. */
 static bool recover_held(struct slots *s, struct slot *slot,
                          const struct slots_recover_args *args)
 {
-	uint32_t answer = atomic_load_explicit(&slot->answer, memory_order_relaxed);
+	uint32_t answer = finish_answer(slot, args);
 
-	if ((answer & ANSWER_FLAGS) && !(answer & ANSWER_SENT)) {
-		/* Claimed, perhaps written. The descriptor is still open, so its number belongs to
-		 * no other event and writing again is safe: ENOENT if it had been written. */
-		(void)fan_respond(args->group, slot->fd, !(answer & ANSWER_DENY));
-		answer = (answer & ~ANSWER_CLAIMED) | ANSWER_SENT;
-		atomic_store_explicit(&slot->answer, answer, memory_order_relaxed);
-	}
 	atomic_store_explicit(&slot->work_began, 0, memory_order_relaxed);
 	if (slot->audited && (slot->kind != SLOT_PERMISSION || (answer & ANSWER_SENT))) {
 		recover_closing(s, slot, args);
@@ -249,6 +256,43 @@ static bool recover_held(struct slots *s, struct slot *slot,
 	}
 	atomic_store_explicit(&slot->word, word_of(SLOT_HELD, 0), memory_order_release);
 	return true;
+}
+
+/* Written by a read(2) that may not have ended: for a moment longer the kernel would not know the
+ * number. Return: true if the slot has to be judged again. */
+static bool inherit_reading(struct slot *slot, const struct slots_recover_args *args)
+{
+	if (slot->fd < args->fd_low) {
+		(void)args->decode(slot); /* nothing there yet: next time, perhaps */
+		return false;
+	}
+	atomic_store_explicit(&slot->word, word_of(SLOT_HELD, 0), memory_order_release);
+	return true;
+}
+
+static bool inherit_held(struct slot *slot, const struct slots_recover_args *args)
+{
+	if (atomic_load_explicit(&slot->answer, memory_order_relaxed) & ANSWER_FLAGS) {
+		(void)finish_answer(slot, args);
+		return false;
+	}
+	atomic_store_explicit(&slot->work_began, 0, memory_order_relaxed);
+	atomic_store_explicit(&slot->word, word_of(SLOT_HELD, 0), memory_order_release);
+	return true;
+}
+
+static void inherit(struct slots *s, const struct slots_recover_args *args,
+                    struct slots_recovery *ret)
+{
+	for (uint32_t i = 0; i < args->n; i++) {
+		struct slot *slot = &s->slot[i];
+
+		if (slot_owner(slot) != args->owner)
+			continue;
+		if ((slot_state(slot) == SLOT_READING && inherit_reading(slot, args)) ||
+		    (slot_state(slot) == SLOT_HELD && inherit_held(slot, args)))
+			ret->n_orphaned++;
+	}
 }
 
 static void recover_reading(struct slots *s, struct slot *slot,
@@ -264,6 +308,10 @@ void slots_recover(struct slots *s, const struct slots_recover_args *args,
                    struct slots_recovery *ret)
 {
 	*ret = (struct slots_recovery){0};
+	if (args->lingers) {
+		inherit(s, args, ret);
+		return;
+	}
 
 	/* READING first: afterwards every open event descriptor belongs to a HELD slot, which
 	 * recover_closing() relies on. */

@@ -137,9 +137,6 @@ race_attacks() {
 			esac
 			n=$rounds
 			case " $words " in *" slow "*) n=$RACE_SLOW_ROUNDS ;; esac
-			# There readers wait for the writer, the scanner among them: every open
-			# takes until its deadline.
-			[ "$type.$name" != xfs.held-write ] || n=1
 			[ "$n" -le "$rounds" ] || n=$rounds
 			race_attack "$type" $owner "$name" "$n"
 		done

@@ -252,6 +252,18 @@ static struct slots_recovery recover(uint32_t owner, bool alone)
 	return found;
 }
 
+static struct slots_recovery inherit(void)
+{
+	const struct slots_recover_args args = {
+		.n = N_TEST_SLOTS, .owner = VICTIM, .group = group, .fd_low = LOW,
+		.lingers = true, .decode = decode,
+	};
+	struct slots_recovery found;
+
+	slots_recover(ledger, &args, &found);
+	return found;
+}
+
 static void expect_found(struct slots_recovery found, unsigned n_orphaned, unsigned n_completed)
 {
 	ck_assert_uint_eq(found.n_orphaned, n_orphaned);
@@ -407,6 +419,79 @@ START_TEST(slots_recover_killed_before_close_is_closed)
 }
 END_TEST
 
+/* --- a victim that is killed but not reaped: calls of its may be under way ---------------- */
+
+START_TEST(slots_lingering_read_is_taken_over_at_the_second_look)
+{
+	world();
+	start_opener(0);
+	run_victim(read_only);
+	expect_found(inherit(), 0, 0);
+	ck_assert_int_eq(slot_state(&ledger->slot[0]), SLOT_READING);
+	expect_found(inherit(), 1, 0);
+	judge_again(&ledger->slot[0], true, 0);
+	ck_assert_int_eq(opener_got(0), EPERM);
+}
+END_TEST
+
+START_TEST(slots_lingering_read_without_event_stays)
+{
+	world();
+	run_victim(take_only);
+	expect_found(inherit(), 0, 0);
+	expect_found(inherit(), 0, 0);
+	ck_assert_int_eq(slot_state(&ledger->slot[0]), SLOT_READING);
+	expect_found(recover(VICTIM, true), 0, 0);
+	expect_all_free(-1);
+}
+END_TEST
+
+START_TEST(slots_lingering_unanswered_is_an_orphan_at_once)
+{
+	world();
+	start_opener(0);
+	run_victim(hold);
+	expect_found(inherit(), 1, 0);
+	judge_again(&ledger->slot[0], false, 0);
+	ck_assert_int_eq(opener_got(0), 0);
+}
+END_TEST
+
+START_TEST(slots_lingering_claim_is_sent_and_its_number_kept)
+{
+	int fd;
+
+	world();
+	start_opener(0);
+	run_victim(claim);
+	fd = ledger->slot[0].fd;
+	expect_found(inherit(), 0, 0);
+	ck_assert_int_eq(opener_got(0), EPERM);
+	ck_assert(is_open(fd));
+	ck_assert_uint_eq(slot_owner(&ledger->slot[0]), VICTIM);
+	expect_found(recover(VICTIM, true), 1, 0); /* for its record */
+	judge_again(&ledger->slot[0], false, -EALREADY);
+	expect_all_free(fd);
+}
+END_TEST
+
+START_TEST(slots_lingering_closing_stays)
+{
+	int fd;
+
+	world();
+	start_opener(0);
+	run_victim(begin_to_close);
+	fd = ledger->slot[0].fd;
+	expect_found(inherit(), 0, 0);
+	ck_assert(is_open(fd));
+	ck_assert_int_eq(slot_state(&ledger->slot[0]), SLOT_CLOSING);
+	expect_found(recover(VICTIM, true), 0, 1);
+	expect_all_free(fd);
+	ck_assert_int_eq(opener_got(0), EPERM);
+}
+END_TEST
+
 START_TEST(slots_recover_closing_not_alone_waits_for_a_later_call)
 {
 	int fd;
@@ -533,6 +618,10 @@ UNIT_MAIN_IF(able(), "needs CAP_SYS_ADMIN in the initial user namespace", "slots
              slots_recover_killed_after_audit_is_closed,
              slots_recover_audited_but_unanswered_is_an_orphan,
              slots_recover_killed_before_close_is_closed,
+             slots_lingering_read_is_taken_over_at_the_second_look,
+             slots_lingering_read_without_event_stays,
+             slots_lingering_unanswered_is_an_orphan_at_once,
+             slots_lingering_claim_is_sent_and_its_number_kept, slots_lingering_closing_stays,
              slots_recover_closing_not_alone_waits_for_a_later_call,
              slots_recover_number_reused_by_held_slot_is_not_closed,
              slots_recover_number_reused_by_event_in_raw_is_not_closed,
