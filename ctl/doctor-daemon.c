@@ -99,8 +99,9 @@ static uint64_t status_number(const char *status, const char *key, int base)
 	return value ? strtoull(value, NULL, base) : UINT64_MAX;
 }
 
-/* What the seal looks like from outside: filter, no new privileges, at most CAP_LEASE
- * (28), and a user that is neither root nor shared with others. */
+#define LEASE_RIGHT (UINT64_C(1) << 28) /* CAP_LEASE */
+
+/* What the seal looks like from outside: filter, no new privileges, at most CAP_LEASE, and a user that is neither root nor shared with others. */
 static void check_seal(struct doctor *d, const char *name, uint64_t caps_allowed)
 {
 	static const char *const remedy =
@@ -140,6 +141,20 @@ static void check_seal(struct doctor *d, const char *name, uint64_t caps_allowed
 	else
 		doctor_note(d, DOCTOR_OK, name, NULL,
 		            "sealed, uid %" PRIu64 " (pid %d)", uid, (int)pid);
+}
+
+/* Without the right to ask for a lease nothing tells whether a file has a writer. */
+static void check_cache(struct doctor *d)
+{
+	char status[STATUS_BYTES];
+
+	if (doctor_read_proc(doctor_pid(d, "scanner"), "status", status, sizeof(status)) < 0)
+		return; /* check_seal() has said so */
+	if (status_number(status, "CapEff", 16) & LEASE_RIGHT)
+		doctor_note(d, DOCTOR_OK, "cache", NULL, "the scanner can tell whether a file has writers");
+	else
+		doctor_note(d, DOCTOR_WARN, "cache", "give custosd CAP_LEASE",
+		            "no verdict is kept: the scanner has no CAP_LEASE");
 }
 
 /* Interfaces in /proc/PID/net/dev: two lines of heading, then "NAME: numbers". */
@@ -231,8 +246,9 @@ void doctor_daemon(struct doctor *d)
 	}
 	check_state(d);
 	check_coverage(d);
-	check_seal(d, "keeper", 1ULL << 28);
-	check_seal(d, "scanner", 1ULL << 28);
+	check_seal(d, "keeper", LEASE_RIGHT);
+	check_seal(d, "scanner", LEASE_RIGHT);
+	check_cache(d);
 	check_network(d, "supervisor");
 	check_network(d, "scanner");
 	check_limits(d);
