@@ -33,13 +33,17 @@ enum fixed_fd {
 	FD_COMMAND,     /* eventfd per place: commands of the keeper are waiting */
 	FD_STOP = FD_COMMAND + 2, /* eventfd per place: readers, stop */
 	FD_EPOLL = FD_STOP + 2,   /* epoll per place and reader */
+	FD_BACK = FD_EPOLL + 8,   /* eventfd per place and reader: step back */
 	FD_LOW = 32,
 };
+
+#define EVENT_BACK 1 /* epoll data of FD_BACK; of all others 0 */
 
 #define N_PLACES  2 /* one scanner at work, one draining after a reload */
 #define READERS_MAX 4
 #define WORKERS_MAX 256
-_Static_assert(FD_EPOLL + N_PLACES * READERS_MAX <= FD_LOW, "fixed descriptors fit");
+_Static_assert(FD_EPOLL + N_PLACES * READERS_MAX <= FD_BACK, "a descriptor for each reader");
+_Static_assert(FD_BACK + N_PLACES * READERS_MAX <= FD_LOW, "fixed descriptors fit");
 
 /* In flight at once; further events wait in the kernel's queue, unlimited. Slots plus fixed
  * descriptors stay below RLIMIT_NOFILE (I5), else read(2) would make the kernel deny. */

@@ -85,6 +85,8 @@ static void prepare_place(struct keeper *k, unsigned place, uint32_t number)
 	atomic_store(&in->main_thread, 1); /* until the kernel has set it */
 	atomic_store(&in->number, number);
 	reset_eventfd(FD_STOP + (int)place);
+	for (unsigned i = 0; i < READERS_MAX; i++)
+		reset_eventfd(FD_BACK + (int)(place * READERS_MAX + i));
 }
 
 /* The kernel clears *@main_thread when the main thread ends while others do not. */

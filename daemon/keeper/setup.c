@@ -61,19 +61,23 @@ static int place_signalfd(void)
 	return place_fd(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), FD_SIGNAL);
 }
 
-/* One reader's epoll: the group and the stop signal of its place. EPOLLEXCLUSIVE wakes one reader
+/* One reader's epoll: the group, the stop signal of its place, and its own to step back (EVENT_BACK). EPOLLEXCLUSIVE wakes one reader
  * per event; with a reader on every CPU all are woken, and the opener's neighbour wins (adr/0010). */
 static int place_epoll(unsigned place, unsigned reader, bool exclusive)
 {
 	struct epoll_event group = {.events = EPOLLIN | (exclusive ? EPOLLEXCLUSIVE : 0)};
 	struct epoll_event stop = {.events = EPOLLIN};
-	int number = FD_EPOLL + (int)(place * READERS_MAX + reader);
+	struct epoll_event back = {.events = EPOLLIN, .data.u32 = EVENT_BACK};
+	const int at = (int)(place * READERS_MAX + reader), number = FD_EPOLL + at;
 	int r = place_fd(epoll_create1(EPOLL_CLOEXEC), number);
 
+	if (r == 0)
+		r = place_fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), FD_BACK + at);
 	if (r < 0)
 		return r;
 	if (epoll_ctl(number, EPOLL_CTL_ADD, FD_GROUP, &group) < 0 ||
-	    epoll_ctl(number, EPOLL_CTL_ADD, FD_STOP + (int)place, &stop) < 0)
+	    epoll_ctl(number, EPOLL_CTL_ADD, FD_STOP + (int)place, &stop) < 0 ||
+	    epoll_ctl(number, EPOLL_CTL_ADD, FD_BACK + at, &back) < 0)
 		return -errno;
 	return 0;
 }
@@ -92,7 +96,7 @@ static int place_events(unsigned place, bool exclusive)
 /* Whatever else is open (or not) below FD_LOW becomes a copy of the shared memory's descriptor. */
 static int fill_the_rest(void)
 {
-	for (int fd = FD_EPOLL + N_PLACES * READERS_MAX; fd < FD_LOW; fd++)
+	for (int fd = FD_BACK + N_PLACES * READERS_MAX; fd < FD_LOW; fd++)
 		if (dup3(FD_SHARED, fd, O_CLOEXEC) < 0)
 			return -errno;
 	if (syscall(SYS_close_range, FD_LOW, ~0U, 0) < 0 && errno != ENOSYS)

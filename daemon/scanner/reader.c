@@ -13,11 +13,13 @@
  * An open waits for two wake-ups, ours and its own, and each costs 60 us when a halted CPU has to be
  * interrupted but 4 us on the opener's own CPU. So there is a reader bound to each CPU (up to
  * READERS_MAX), and the one that takes a small file's event judges it too: a hand-over would be a
- * third wake-up. At least one reader always goes on reading (docs/adr/0010).
+ * third wake-up. At least one reader always goes on reading (docs/adr/0010). Readers that are woken
+ * for nothing step back for a moment (docs/adr/0019).
  */
 #include "daemon/scanner/cached.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -26,6 +28,12 @@
 #include "custos/fan.h"
 
 #define LOOK_EVERY 16
+/* Who takes this many events without another reader taking one asks the others to step back. */
+#define STREAK_MAX 16
+/* For so long. Also how long an event may wait when the one that stayed gets stuck in a small file. */
+#define STEP_BACK_NSEC (8 * NSEC_PER_MSEC)
+/* Before a file of more than this is judged, somebody is called back to read meanwhile. */
+#define CALL_BACK_BYTES (16 * 1024)
 #define STAY_NEAR_NSEC (30 * NSEC_PER_USEC)
 
 bool reader_decode(struct slot *slot)
@@ -75,6 +83,8 @@ static void judge_or_queue(struct reader *rd, struct job *job)
 		scanner_queue(sc, job);
 		return;
 	}
+	if (job->st.st_size > CALL_BACK_BYTES)
+		waitpoint_wake(&sc->reserve, 1);
 	worker_judge(&rd->worker, job, job->st.st_size <= INLINE_BYTES);
 	atomic_fetch_sub_explicit(&sc->n_inline, 1, memory_order_relaxed);
 }
@@ -98,6 +108,45 @@ static void handle_notice(struct reader *rd, struct slot *slot)
 	}
 	stats_add(stats, rd->worker.shard, COUNT_SKIPPED, 1);
 	slot_release(sc->slots, slot);
+}
+
+/* The others are woken for nothing. */
+static void send_others_back(const struct scanner *sc, unsigned self)
+{
+	const uint64_t one = 1;
+
+	for (unsigned i = 0; i < sc->cfg.settings.n_readers; i++)
+		if (i != self)
+			(void)!write(FD_BACK + (int)(sc->cfg.place * READERS_MAX + i), &one, sizeof(one));
+}
+
+/* More openers than one: there is work for others. */
+static bool more_are_queued(void)
+{
+	struct pollfd pfd = {.fd = FD_GROUP, .events = POLLIN};
+
+	return poll(&pfd, 1, 0) > 0;
+}
+
+/* An opener wakes the readers of all CPUs, and for one on an idle CPU that costs it 10 us: an interrupt.
+ * The one on its own CPU is faster and takes the event; the other goes back to sleep inside
+ * epoll_wait(2) without ever knowing. So the one that takes all events asks the others to step back
+ * for a moment. */
+static void note_taken(struct reader *rd)
+{
+	struct scanner *sc = rd->worker.sc;
+
+	/* Relaxed: hints. */
+	if (atomic_load_explicit(&sc->last_taker, memory_order_relaxed) != rd->number) {
+		atomic_store_explicit(&sc->last_taker, rd->number, memory_order_relaxed);
+		rd->streak = 0;
+	}
+	if (++rd->streak % STREAK_MAX != 0)
+		return;
+	if (more_are_queued())
+		waitpoint_wake(&sc->reserve, 1);
+	else if (atomic_load_explicit(&sc->n_on_duty, memory_order_relaxed) > 1)
+		send_others_back(sc, rd->number);
 }
 
 static void handle(struct reader *rd, struct slot *slot)
@@ -151,6 +200,7 @@ static bool read_one(struct reader *rd)
 			          COUNT_REFUSED_BY_KERNEL, 1);
 		return err != EAGAIN;
 	}
+	note_taken(rd);
 	handle(rd, slot);
 	return true;
 }
@@ -185,11 +235,37 @@ static void stay_near(struct scanner *sc)
 		(void)sched_yield();
 }
 
+/* One always stays. Whoever steps back is called for files that take long, and comes back by itself. */
+static void step_back(struct reader *rd)
+{
+	struct scanner *sc = rd->worker.sc;
+	uint64_t n;
+
+	(void)!read(FD_BACK + (int)(sc->cfg.place * READERS_MAX + rd->number), &n, sizeof(n));
+	if (atomic_fetch_sub(&sc->n_on_duty, 1) > 1) {
+		uint32_t key = waitpoint_prepare(&sc->reserve);
+
+		(void)waitpoint_wait(&sc->reserve, key, clock_now() + STEP_BACK_NSEC);
+	}
+	atomic_fetch_add(&sc->n_on_duty, 1);
+}
+
+/* Return: there may be something to read. */
+static bool await_event(struct reader *rd)
+{
+	struct epoll_event ev = {0};
+
+	(void)epoll_wait(rd->epoll_fd, &ev, 1, -1); /* EINTR: look again */
+	if (ev.data.u32 != EVENT_BACK)
+		return true;
+	step_back(rd);
+	return false;
+}
+
 void *reader_main(void *arg)
 {
 	struct reader *rd = arg;
 	struct scanner *sc = rd->worker.sc;
-	struct epoll_event ev;
 	bool more = false;
 
 	bind_to_cpu(rd->cpu);
@@ -201,8 +277,7 @@ void *reader_main(void *arg)
 			continue;
 		}
 		if (!more) {
-			(void)epoll_wait(rd->epoll_fd, &ev, 1, -1); /* EINTR: look again */
-			if (!read_one(rd))
+			if (await_event(rd) && !read_one(rd))
 				stay_near(sc);
 		}
 		more = read_more(rd, more);

@@ -117,7 +117,9 @@ static void start_readers(struct scanner *sc)
 		rd->epoll_fd = FD_EPOLL + (int)(sc->cfg.place * READERS_MAX + i);
 		rd->cpu = nth_cpu(&allowed, i);
 		rd->hint = i * (N_SLOTS / READERS_MAX);
+		rd->number = i;
 		atomic_fetch_add(&sc->n_reading, 1);
+		atomic_fetch_add(&sc->n_on_duty, 1);
 		start_thread(sc, reader_main, rd, "reader");
 	}
 }

@@ -78,6 +78,9 @@ struct scanner {
 	_Atomic unsigned n_large;    /* workers on large files or requests */
 	_Atomic unsigned n_notices;  /* queued or being judged; NOTICES_MAX, give or take a reader */
 	_Atomic unsigned n_inline;   /* readers that are judging, not reading */
+	_Atomic uint32_t last_taker; /* the reader that took the last event; readers */
+	_Atomic unsigned n_on_duty;  /* readers that have not stepped back; readers */
+	struct waitpoint reserve;    /* those that have sleep here */
 	_Atomic bool stop_reading;   /* main thread sets: readers leave */
 	_Atomic bool finish;         /* main thread sets: readers leave once the queue is empty */
 	_Atomic unsigned n_reading;  /* readers not yet gone */
@@ -104,6 +107,8 @@ struct reader {
 	int epoll_fd;
 	int cpu;                     /* bound to it; -1: not bound */
 	unsigned n_waits;
+	unsigned number;             /* 0, 1, ... */
+	unsigned streak;             /* events it took without another reader taking one */
 	uint32_t hint;               /* where this reader looks for free slots */
 };
 
