@@ -53,6 +53,8 @@ int loader_read(const char *config_root, struct conf *conf, struct policy **ret,
 
 	conf_init(conf);
 	r = conf_load(config_root, conf, d);
+	if (r == 0)
+		r = conf_check(conf, d);
 	s = policy_load(config_root, ret, d); /* also when r < 0: report every error */
 	if (r < 0 || s < 0) {
 		conf_deinit(conf);

@@ -81,11 +81,20 @@ static const char *lost_warning(const struct manager *m)
 	                            NULL;
 }
 
+static const char *group_warning(const struct manager *m)
+{
+	return m->operators_unknown ?
+	               "OperatorGroup= names a group that this system does not know: only root may "
+	               "give orders" :
+	               NULL;
+}
+
 size_t manager_reasons(const struct manager *m, const char **reasons, size_t max)
 {
 	const char *all[] = {
 		m->pair_lost ? "the scanner pair was lost; opens wait until a new one answers" : NULL,
 		lost_warning(m),
+		group_warning(m),
 		m->mark_error,
 		m->last_reload_error,
 		mode_warning(m),

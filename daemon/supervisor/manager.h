@@ -73,6 +73,7 @@ struct manager {
 	int group, shared_fd, facts_kick, audit_kick, hold_kick; /* -1 when not open */
 	bool stopping, ready_sent, pair_lost;
 	int exit_code;
+	bool operators_unknown;   /* OperatorGroup= names no group. Server writes */
 	char *mark_error;         /* what cannot be watched; NULL: nothing */
 	sd_event_source *mode_timer, *mount_io;
 };

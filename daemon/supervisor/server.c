@@ -30,6 +30,7 @@ void server_resolve_groups(struct varlink_server *s)
 {
 	s->observers = peer_group(SERVER_GROUP);
 	s->operators = peer_group(s->m->conf.operator_group);
+	s->m->operators_unknown = s->m->conf.operator_group && s->operators == PEER_GID_NONE;
 }
 
 static bool is_full(const struct varlink_server *s, uid_t uid)

@@ -26,6 +26,10 @@ enum mode { MODE_ENFORCE, MODE_MONITOR };
 struct strlist {
 	char **items; /* owned, NULL-terminated, or NULL when n is 0 */
 	size_t n;
+	struct strlist_from {
+		char *file;
+		unsigned line;
+	} *from;      /* where each was set; owned */
 };
 
 struct conf {
@@ -62,6 +66,13 @@ int conf_load(const char *config_root, struct conf *c, struct diag *d);
 /* One text instead of the files, for fuzzers and tests. Same contract, no disk access. */
 int conf_parse(const char *file, const char *text, size_t len, struct conf *c,
                struct diag *d);
+
+/**
+ * conf_check() - is there a file for each path of [Rules]?
+ *
+ * Context: as conf_load(); opens nothing. Return: 0, or -EINVAL with the line that names it in @d.
+ */
+int conf_check(const struct conf *c, struct diag *d);
 
 void conf_deinit(struct conf *c);
 const char *mode_name(enum mode m); /* "enforce", "monitor" */

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "custos/cleanup.h"
 #include "custos/confdir.h"
@@ -39,18 +40,27 @@ struct key {
 
 static void strlist_deinit(struct strlist *l)
 {
-	for (size_t i = 0; i < l->n; i++)
+	for (size_t i = 0; i < l->n; i++) {
 		free(l->items[i]);
+		free(l->from[i].file);
+	}
 	free(l->items);
+	free(l->from);
 	*l = (struct strlist){0};
 }
 
 static int strlist_add(struct strlist *l, const char *s, size_t len)
 {
+	struct strlist_from *from;
 	char **items;
 
 	if (l->n >= CONF_LIST_MAX)
 		return -E2BIG;
+	from = reallocarray(l->from, l->n + 1, sizeof(*from));
+	if (!from)
+		return -ENOMEM;
+	l->from = from;
+	from[l->n] = (struct strlist_from){0};
 	items = reallocarray(l->items, l->n + 2, sizeof(*items));
 	if (!items)
 		return -ENOMEM;
@@ -208,6 +218,22 @@ static void key_reset(const struct key *key, struct conf *c)
 		memcpy(field, (char *)&defaults + key->offset, sizeof(uint64_t));
 }
 
+/* Where the newest entry of a list comes from. */
+static int note_origin(const struct parser *p, const struct key *key, unsigned line)
+{
+	struct strlist *l = (struct strlist *)((char *)p->conf + key->offset);
+	char *file;
+
+	if ((key->parse != parse_paths && key->parse != parse_mounts) || l->n == 0)
+		return 0;
+	file = strdup(p->file);
+	if (!file)
+		return -ENOMEM;
+	free(l->from[l->n - 1].file);
+	l->from[l->n - 1] = (struct strlist_from){file, line};
+	return 0;
+}
+
 static int on_key(void *userdata, const char *section, const char *name,
                   const char *value, unsigned line)
 {
@@ -234,7 +260,7 @@ static int on_key(void *userdata, const char *section, const char *name,
 	if (r == -EINVAL)
 		return diag_add(p->d, p->file, line, "'%s=%s': expected %s", name,
 		                value, key->expected);
-	return r;
+	return r < 0 ? r : note_origin(p, key, line);
 }
 
 /* @c: replaced on success, unchanged on error. */
@@ -305,6 +331,26 @@ int conf_parse(const char *file, const char *text, size_t len, struct conf *c,
 		.path = (char *)file, .text = (char *)text, .len = len};
 
 	return conf_apply(&one, 1, c, d);
+}
+
+static int check_paths(const char *name, const struct strlist *l, struct diag *d)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (access(l->items[i], F_OK) < 0)
+			r = diag_add(d, l->from[i].file, l->from[i].line, "'%s=%s': %s", name,
+			             l->items[i], strerrordesc_np(errno));
+	return r;
+}
+
+int conf_check(const struct conf *c, struct diag *d)
+{
+	int r = check_paths("Hashes", &c->hashes, d);
+	int s = check_paths("AllowHashes", &c->allow_hashes, d);
+	int t = check_paths("Yara", &c->yara, d);
+
+	return r < 0 ? r : s < 0 ? s : t;
 }
 
 void conf_deinit(struct conf *c)

@@ -67,6 +67,8 @@ START_TEST(conf_parse_every_key_is_taken)
 	         &c);
 	ck_assert_int_eq(c.mode, MODE_MONITOR);
 	ck_assert_str_eq(c.operator_group, "ops");
+	ck_assert_str_eq(c.mounts.from[0].file, "f");
+	ck_assert_uint_eq(c.mounts.from[0].line, 5);
 	ck_assert_uint_eq(c.mounts.n, 2);
 	ck_assert_str_eq(c.mounts.items[0], "/srv");
 	ck_assert_str_eq(c.mounts.items[1], "/");
