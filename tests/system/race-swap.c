@@ -13,6 +13,7 @@
 #include <linux/ioctl.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -44,6 +45,8 @@ struct ext4_move {
 	uint32_t reserved, fd_donor;
 	uint64_t start, donor_start, length, moved; /* blocks */
 };
+
+#define LEAVE_TRIES 1000
 
 #define IOC_XFS_SWAP     _IOWR('X', 109, struct xfs_swap)
 #define IOC_XFS_EXCHANGE _IOW('X', 129, struct xfs_exchange)
@@ -109,6 +112,33 @@ static int change_exchange(struct target *t)
 	return race_result(ioctl(t->fd, IOC_XFS_EXCHANGE, &exchange), 0);
 }
 
+/* A page that somebody reads at this moment stays: try again until none is left. */
+static int leave_memory(const struct target *t)
+{
+	unsigned char present[RACE_MAX_FILE / 4096 + 1];
+	const size_t pages = (t->evil_size + 4095) / 4096;
+	void *map = mmap(NULL, t->evil_size, PROT_READ, MAP_SHARED, t->fd, 0);
+	int r = -EBUSY;
+
+	if (map == MAP_FAILED)
+		return -errno;
+	for (unsigned i = 0; r == -EBUSY && i < LEAVE_TRIES; i++) {
+		size_t n = 0;
+
+		r = -posix_fadvise(t->fd, 0, 0, POSIX_FADV_DONTNEED);
+		if (r == 0)
+			r = race_result(mincore(map, t->evil_size, present), 0);
+		for (size_t page = 0; r == 0 && page < pages; page++)
+			n += present[page] & 1;
+		if (n) {
+			r = -EBUSY;
+			usleep(1000);
+		}
+	}
+	munmap(map, t->evil_size);
+	return r;
+}
+
 /*
  * The target is the donor of blocks for another file. What it gets back counts as never
  * written: it reads as zeros once its page has left memory, which any user can see to.
@@ -130,7 +160,7 @@ static int change_donor(struct target *t)
 	r = race_result(ioctl(t->fd2, IOC_EXT4_MOVE, &move), 0);
 	if (r == 0)
 		r = race_result(fdatasync(t->fd), 0);
-	return r < 0 ? r : -posix_fadvise(t->fd, 0, 0, POSIX_FADV_DONTNEED);
+	return r < 0 ? r : leave_memory(t);
 }
 
 #define SWAP(NAME, CHANGE)                                                             \
