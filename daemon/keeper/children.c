@@ -118,6 +118,7 @@ int children_start(struct keeper *k, const struct generation *g, bool trial)
 		.cache = k->cache,
 		.place = (unsigned)place,
 		.keeper = getpid(),
+		.all_woken = k->all_woken,
 		.number = k->last_number,
 		.generation = g->number,
 		.settings = g->settings,

@@ -48,6 +48,7 @@ struct keeper {
 	struct lost lost[KEEPER_LOST_MAX];
 	unsigned n_culprits;       /* ever; the rows are used in turn */
 	uint32_t last_number;      /* of instances */
+	bool all_woken;            /* readers, by each event: one on every CPU (docs/adr/0010) */
 	bool stopping;
 	nsec_t hurry;              /* do not clone before this moment: crash loop */
 	unsigned n_quick_deaths;   /* in a row, shortly after the start */

@@ -109,7 +109,7 @@ int keeper_descriptors(struct keeper *k)
 	struct rlimit nofile;
 	int r;
 
-	(void)k;
+	k->all_woken = sysconf(_SC_NPROCESSORS_ONLN) <= READERS_MAX;
 	if (getrlimit(RLIMIT_NOFILE, &nofile) < 0)
 		return -errno;
 	nofile.rlim_cur = NOFILE_NEEDED;
@@ -121,7 +121,7 @@ int keeper_descriptors(struct keeper *k)
 	if (r == 0)
 		r = place_fd(open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC), FD_SELF_FDS);
 	for (unsigned place = 0; r == 0 && place < N_PLACES; place++)
-		r = place_events(place, sysconf(_SC_NPROCESSORS_ONLN) > READERS_MAX);
+		r = place_events(place, !k->all_woken);
 	return r < 0 ? r : fill_the_rest();
 }
 

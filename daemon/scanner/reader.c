@@ -145,7 +145,8 @@ static void note_taken(struct reader *rd)
 		return;
 	if (more_are_queued())
 		waitpoint_wake(&sc->reserve, 1);
-	else if (atomic_load_explicit(&sc->n_on_duty, memory_order_relaxed) > 1)
+	else if (sc->cfg.all_woken &&
+	         atomic_load_explicit(&sc->n_on_duty, memory_order_relaxed) > 1)
 		send_others_back(sc, rd->number);
 }
 

@@ -36,6 +36,7 @@ struct scanner_config {
 	struct shared *shared;
 	struct cache cache;         /* view of the verdict cache */
 	unsigned place;             /* 0 or 1: which fixed descriptors are ours */
+	bool all_woken;             /* readers, by each event; else the kernel picks one */
 	pid_t keeper;               /* our parent; should it be another, the keeper is dead */
 	uint32_t number;            /* instance number, owner of our slots */
 	uint32_t generation;
