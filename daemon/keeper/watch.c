@@ -96,7 +96,7 @@ static bool seems_slow(struct keeper *k, const struct child *c, nsec_t now)
 	return false;
 }
 
-/* Its main thread has nothing to do but to answer us. */
+/* Its main thread has little to do but to answer us, also while it drains. */
 static bool is_stopped(struct keeper *k, struct child *c, unsigned place, nsec_t now)
 {
 	if (c->pinged && atomic_load(&k->shared->place[place].pongs) == c->pings)
@@ -113,8 +113,8 @@ static bool is_stopped(struct keeper *k, struct child *c, unsigned place, nsec_t
 
 static bool is_lost(struct keeper *k, struct child *c, unsigned place, nsec_t now)
 {
-	if (c->draining)
-		return now > c->drain_by;
+	if (c->draining && now > c->drain_by)
+		return true;
 	if (c->trial)
 		return now - c->started > SEAL_PATIENCE_NSEC;
 	return hangs(k, c, place, now) || is_stopped(k, c, place, now);

@@ -152,12 +152,16 @@ static void adopt_orphans(struct scanner *sc)
 /* Wait for readers to leave, then until nothing is in flight here. */
 static _Noreturn void drain(struct scanner *sc)
 {
+	struct instance *in = &sc->cfg.shared->place[sc->cfg.place];
+
 	for (;;) {
 		uint32_t key = waitpoint_prepare(&sc->slots->freed);
 
 		if (atomic_load(&sc->n_reading) == 0 &&
 		    !slots_any_owned(sc->slots, sc->cfg.number))
 			_exit(EXIT_DRAINED);
+		if (atomic_fetch_and(&in->commands, ~(uint32_t)COMMAND_PING) & COMMAND_PING)
+			atomic_fetch_add(&in->pongs, 1);
 		/* Each slot set free wakes one waiter; another waiter may have eaten ours. */
 		(void)waitpoint_wait(&sc->slots->freed, key, clock_now() + 10 * NSEC_PER_MSEC);
 	}
