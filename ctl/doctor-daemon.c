@@ -247,6 +247,7 @@ void doctor_daemon(struct doctor *d)
 	check_state(d);
 	check_coverage(d);
 	check_seal(d, "keeper", LEASE_RIGHT);
+	check_seal(d, "anchor", LEASE_RIGHT);
 	check_seal(d, "scanner", LEASE_RIGHT);
 	check_cache(d);
 	check_network(d, "supervisor");

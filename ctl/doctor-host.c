@@ -151,7 +151,7 @@ static bool is_permission_listener(pid_t pid)
 static bool is_ours(const struct doctor *d, pid_t pid)
 {
 	return pid == doctor_pid(d, "supervisor") || pid == doctor_pid(d, "keeper") ||
-	       pid == doctor_pid(d, "scanner");
+	       pid == doctor_pid(d, "anchor") || pid == doctor_pid(d, "scanner");
 }
 
 /* Two that wait for each other's files can stop each other; custos and one more can

@@ -74,10 +74,10 @@ static void print_facts(json_t *s)
 	       " hashes, %" PRId64 " allowed hashes\n",
 	       out_int(rules, "generation"), out_int(rules, "yara"),
 	       out_int(rules, "hashes"), out_int(rules, "allowHashes"));
-	printf("processes  custosd %" PRId64 ", keeper %" PRId64 ", scanner %" PRId64
-	       "\n",
+	printf("processes  custosd %" PRId64 ", keeper %" PRId64 ", anchor %" PRId64
+	       ", scanner %" PRId64 "\n",
 	       out_int(pids, "supervisor"), out_int(pids, "keeper"),
-	       out_int(pids, "scanner"));
+	       out_int(pids, "anchor"), out_int(pids, "scanner"));
 	printf("events     %" PRId64 ": %" PRId64 " allowed, %" PRId64
 	       " denied, %" PRId64 " from cache\n",
 	       out_int(n, "events"), out_int(n, "allowed"), out_int(n, "denied"),

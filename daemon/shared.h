@@ -18,8 +18,8 @@
 #include "custos/types.h"
 #include "custos/waitpoint.h"
 
-/* Descriptors of the keeper and of every scanner cloned from it (they share the table). All numbers
- * below FD_LOW are occupied, so an event's descriptor is never below it. */
+/* Descriptors of the keeper, of every scanner cloned from it and of the anchor (they share the table).
+ * All numbers below FD_LOW are occupied, so an event's descriptor is never below it. */
 enum fixed_fd {
 	FD_GROUP = 3,   /* fanotify group */
 	FD_SHARED,      /* memfd of struct shared; also fills the numbers nobody uses */
@@ -28,13 +28,14 @@ enum fixed_fd {
 	FD_FACTS_KICK,  /* eventfd: the broker is asked something */
 	FD_AUDIT_KICK,  /* eventfd: a record that should not wait is in a ring */
 	FD_HOLD_KICK,   /* eventfd: a wish is in the ring of wishes */
+	FD_ANCHOR,      /* SEQPACKET between supervisor and anchor */
 	FD_SIGNAL,      /* keeper: signalfd for SIGCHLD */
-	FD_SELF_FDS,    /* O_PATH of the keeper's /proc/self/fd, for names of open files */
+	FD_SELF_FDS,    /* O_PATH of /proc/PID/fd of one who shares the table, for names of open files */
 	FD_COMMAND,     /* eventfd per place: commands of the keeper are waiting */
 	FD_STOP = FD_COMMAND + 2, /* eventfd per place: readers, stop */
 	FD_EPOLL = FD_STOP + 2,   /* epoll per place and reader */
 	FD_BACK = FD_EPOLL + 8,   /* eventfd per place and reader: step back */
-	FD_LOW = 32,
+	FD_LOW = 40,
 };
 
 #define EVENT_BACK 1 /* epoll data of FD_BACK; of all others 0 */
@@ -51,10 +52,13 @@ _Static_assert(FD_BACK + N_PLACES * READERS_MAX <= FD_LOW, "fixed descriptors fi
 /* Room for what the keeper receives while slots are full, and for liburcu, libc. */
 #define NOFILE_NEEDED (FD_LOW + N_SLOTS + 64)
 
-#define OWN_PIDS_MAX 16
+/* Index into own_pids; the broker's helpers have the rest. */
+enum own_pid { OWN_SUPERVISOR, OWN_KEEPER, OWN_COMPILE, OWN_ANCHOR, OWN_PIDS_MAX = 16 };
 #define KEEPER_LOST_MAX 8 /* scanners that were killed and do not end: each keeps its memory */
 /* A scan that no opener waits for may take this long; bounded all the same. */
 #define UNTIMED_SCAN_NSEC (60 * NSEC_PER_SEC)
+/* The supervisor is gone: go on answering this long, so that a new one can take over; then finish. */
+#define ORPHAN_PATIENCE_NSEC (30 * NSEC_PER_SEC)
 #define MOUNT_ROWS_MAX 1024
 #define MOUNTS_PER_FILE 8 /* mount points of one superblock that a policy line may name */
 #define CULPRITS_MAX 64
@@ -145,10 +149,11 @@ struct instance {
 	_Atomic uint32_t commands;   /* keeper sets, scanner clears: enum command */
 	_Atomic uint32_t crash_slot; /* scanner's fault handler: index + 1 of the slot at fault */
 	_Atomic uint32_t number;     /* keeper: the instance in this place; 0: none */
+	_Atomic uint32_t generation; /* keeper: that it works by */
 	_Atomic uint32_t sealed;     /* scanner: seal is on, readers are about to start */
 	_Atomic uint32_t quiet;      /* scanner: its readers have left, it reads no more events */
 	_Atomic uint32_t pongs;      /* scanner: pings answered */
-	_Atomic uint32_t pid;        /* scanner: its own, for a supervisor whose keeper died */
+	_Atomic uint32_t pid;        /* scanner: its own, for whoever comes after a keeper that died */
 	_Atomic uint32_t main_thread; /* kernel: its number; 0 when it has ended and others have not */
 };
 
@@ -162,6 +167,7 @@ struct shared {
 	_Atomic uint64_t rules_id;            /* of the generation in force, as in CACHED_RULES: keeper */
 	uint64_t cache_seed;                  /* supervisor, before the first keeper */
 	_Atomic uint32_t own_pids[OWN_PIDS_MAX]; /* supervisor and keeper; 0: unused */
+	_Atomic uint32_t last_number; /* of instances: keeper, for the next one */
 	struct instance place[N_PLACES];
 	/* Keeper; supervisor: for scanners whose keeper is gone. Whoever reads half a row judges a file
 	 * once more, or once less. */
@@ -180,6 +186,7 @@ struct shared {
 	                       DETECTION_CELLS * (sizeof(struct record) + 8)];
 	_Alignas(CACHELINE_BYTES) unsigned char
 		routine_mem[sizeof(struct ring) + ROUTINE_CELLS * (sizeof(struct record) + 8)];
+	_Atomic uint64_t keeper_beat; /* when the keeper last looked around: it; supervisor, for a new one */
 	/* When the holder last looked after its leases; 0: it holds none. Supervisor writes; so does
 	 * the keeper, to 0, after it has taken the marks of a silent holder away. */
 	_Atomic uint64_t holder_beat;
@@ -271,6 +278,12 @@ enum message_type {
 	MSG_SCANNER_STARTED, /* to supervisor */
 	MSG_SCANNER_DIED,    /* to supervisor: status of waitpid(2) */
 	MSG_SCANNER_ENDED,   /* to supervisor: one that was lost is no more */
+	MSG_START_KEEPER,    /* to anchor: heirs, n_lost; fd: control socket of the new keeper */
+	MSG_KEEPER_STARTED,  /* to supervisor, by the anchor */
+	MSG_START_ANCHOR,    /* to keeper; fd: socket of the new anchor */
+	MSG_ANCHOR_STARTED,  /* to supervisor, by the keeper */
+	MSG_NAMES,           /* to keeper; fd: takes the place of FD_SELF_FDS */
+	MSG_GONE,            /* to keeper: a scanner of an earlier one (pid, status) has ended; n_lost */
 };
 
 struct message {
@@ -283,6 +296,8 @@ struct message {
 	uint32_t crash_slot; /* index + 1, 0: unknown */
 	uint32_t culprit;    /* its file will not be tried again */
 	uint32_t lost;       /* it was killed, but the kernel does not let go of it */
+	int32_t heirs[N_PLACES]; /* pids of scanners that outlived their keeper; 0: unused */
+	uint32_t n_lost;     /* scanners of earlier keepers that were killed and do not end */
 	struct settings settings;
 	char text[256];
 };

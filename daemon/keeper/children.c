@@ -72,7 +72,16 @@ bool children_end_slowly(const struct keeper *k)
 	return k->child[0].dying || k->child[1].dying;
 }
 
-static void prepare_place(struct keeper *k, unsigned place, uint32_t number)
+/* Unlike any in use: earlier keepers' scanners may still run, or have left slots. */
+static uint32_t next_number(struct keeper *k)
+{
+	uint32_t number = atomic_load(&k->shared->last_number) % SLOT_OWNER_MAX + 1;
+
+	atomic_store(&k->shared->last_number, number);
+	return number;
+}
+
+static void prepare_place(struct keeper *k, unsigned place, uint32_t number, uint32_t generation)
 {
 	struct instance *in = &k->shared->place[place];
 
@@ -83,6 +92,7 @@ static void prepare_place(struct keeper *k, unsigned place, uint32_t number)
 	atomic_store(&in->pongs, 0);
 	atomic_store(&in->pid, 0);
 	atomic_store(&in->main_thread, 1); /* until the kernel has set it */
+	atomic_store(&in->generation, generation);
 	atomic_store(&in->number, number);
 	reset_eventfd(FD_STOP + (int)place);
 	for (unsigned i = 0; i < READERS_MAX; i++)
@@ -107,19 +117,19 @@ int children_start(struct keeper *k, const struct generation *g, bool trial)
 	int place = free_place(k);
 	struct scanner_config cfg;
 	struct message msg = {.type = MSG_SCANNER_STARTED, .generation = g->number};
+	uint32_t number;
 	pid_t pid;
 
 	if (place < 0)
 		return -EBUSY;
-	k->last_number = k->last_number % SLOT_OWNER_MAX + 1;
-	prepare_place(k, (unsigned)place, k->last_number);
+	number = next_number(k);
+	prepare_place(k, (unsigned)place, number, g->number);
 	cfg = (struct scanner_config){
 		.shared = k->shared,
 		.cache = k->cache,
 		.place = (unsigned)place,
-		.keeper = getpid(),
 		.all_woken = k->all_woken,
-		.number = k->last_number,
+		.number = number,
 		.generation = g->number,
 		.settings = g->settings,
 		.rules = g->rules,
@@ -132,7 +142,7 @@ int children_start(struct keeper *k, const struct generation *g, bool trial)
 		scanner_run(&cfg);
 	k->child[place] = (struct child){
 		.pid = pid,
-		.number = k->last_number,
+		.number = number,
 		.generation = g->number,
 		.started = clock_now(),
 		.trial = trial,
@@ -254,6 +264,21 @@ static void buried(struct keeper *k, unsigned place, int status)
 		return; /* as ordered */
 	slow_down(k, &c, clock_now());
 	keeper_tell(k, &msg);
+}
+
+bool children_inherited(const struct keeper *k, pid_t pid)
+{
+	for (unsigned i = 0; i < N_PLACES; i++)
+		if (k->child[i].pid == pid && k->child[i].inherited)
+			return true;
+	return false;
+}
+
+void children_ended(struct keeper *k, pid_t pid, int status)
+{
+	for (unsigned i = 0; i < N_PLACES; i++)
+		if (k->child[i].pid == pid && k->child[i].inherited)
+			buried(k, i, status);
 }
 
 void children_reap(struct keeper *k)

@@ -12,6 +12,7 @@
 #include "daemon/keeper/keeper.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -26,11 +27,11 @@
 
 #define TICK_MSEC       250 /* how often hanging is looked for */
 #define DYING_TICK_MSEC 20
-#define TRIAL_TICK_MSEC 2   /* a new generation's scanner starts in a few milliseconds */
-/* The supervisor is gone: go on answering this long, so that a new one can take over; then finish. */
-#define ORPHAN_PATIENCE_NSEC (30 * NSEC_PER_SEC)
-/* The holder looks after its leases four times a second. Longer than this: it is stopped, and the
- * kernel is going to let writers pass, at the earliest after HOLDER_BREAK_SEC_MIN. */
+#define TRIAL_TICK_MSEC 2 /* a new generation's scanner starts in a few milliseconds   \
+	                   */
+/* The holder looks after its leases four times a second. Longer than this: it is
+ * stopped, and the kernel is going to let writers pass, at the earliest after
+ * HOLDER_BREAK_SEC_MIN. */
 #define HOLDER_SILENCE_NSEC (3 * NSEC_PER_SEC)
 
 void keeper_tell(struct keeper *k, const struct message *msg)
@@ -136,6 +137,59 @@ static void load(struct keeper *k, const struct message *msg, const int *fds)
 	k->pending = g;
 }
 
+void keeper_anchor(struct keeper *k)
+{
+	/* A negative pid: none could be started; we go on without. */
+	const struct message msg = {.type = MSG_ANCHOR_STARTED, .pid = anchor_start(k)};
+
+	keeper_tell(k, &msg);
+}
+
+/* The anchor is gone: clone another, which the supervisor talks to by @fd. */
+static void replace_anchor(struct keeper *k, int fd)
+{
+	if (fd >= 0 && dup3(fd, FD_ANCHOR, O_CLOEXEC) == FD_ANCHOR)
+		keeper_anchor(k);
+}
+
+/* A scanner of an earlier keeper has ended. */
+static void bury_inherited(struct keeper *k, const struct message *msg)
+{
+	if (lost_buried(k, msg->pid))
+		return;
+	if (children_inherited(k, msg->pid)) {
+		children_ended(k, msg->pid, msg->status);
+		return;
+	}
+	k->n_strangers -= k->n_strangers > 0;
+	if (heir_recover(k))
+		children_adopt(k);
+}
+
+static void follow(struct keeper *k, const struct message *msg, const int *fds)
+{
+	switch (msg->type) {
+	case MSG_LOAD:
+		load(k, msg, fds);
+		break;
+	case MSG_STOP:
+		k->stopping = true;
+		break;
+	case MSG_START_ANCHOR:
+		replace_anchor(k, fds[0]);
+		break;
+	case MSG_NAMES:
+		if (fds[0] >= 0)
+			(void)dup3(fds[0], FD_SELF_FDS, O_CLOEXEC);
+		break;
+	case MSG_GONE:
+		bury_inherited(k, msg);
+		break;
+	default:
+		break;
+	}
+}
+
 /* Return: false when the supervisor is gone. */
 static bool obey(struct keeper *k)
 {
@@ -145,10 +199,8 @@ static bool obey(struct keeper *k)
 
 	if (n == 0 || n == -ECONNRESET)
 		return false;
-	if (n == sizeof(msg) && msg.type == MSG_LOAD)
-		load(k, &msg, fds);
-	else if (n == sizeof(msg) && msg.type == MSG_STOP)
-		k->stopping = true;
+	if (n == sizeof(msg))
+		follow(k, &msg, fds);
 	for (unsigned i = 0; n > 0 && i < CHAN_FDS_MAX; i++)
 		if (fds[i] >= 0)
 			(void)close(fds[i]);
@@ -223,6 +275,7 @@ void keeper_run(struct keeper *k)
 		pfds[2].fd = lost_overrun(k) ? FD_GROUP : -1;
 		(void)poll(pfds, ARRAY_SIZE(pfds), tick_msec(k)); /* EINTR: look around anyway */
 		now = clock_now();
+		atomic_store(&k->shared->keeper_beat, now);
 		if (pfds[1].revents) {
 			drain_signals();
 			children_reap(k);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keeper: holds the rules and the descriptor table; clones scanners; sorts out what a dead one left */
+/* Keeper: holds the rules and the descriptor table; clones scanners; sorts out what a
+ * dead one left. The anchor shares the table, too, and does nothing but clone a keeper
+ * when there is none. */
 #pragma once
 
 #include <stdbool.h>
@@ -26,12 +28,15 @@ struct child {
 	uint32_t generation;
 	nsec_t started;
 	bool draining;
-	bool hung;        /* we killed it because it hung */
-	nsec_t drain_by;  /* when to lose patience */
-	bool trial;       /* the first of its generation; not sealed yet */
-	nsec_t pinged;    /* when the last ping was sent; 0: none is out */
-	uint32_t pings;   /* sent so far */
-	nsec_t dying;     /* its main thread has ended, or it was killed, but it cannot be reaped: since */
+	bool hung;       /* we killed it because it hung */
+	nsec_t drain_by; /* when to lose patience */
+	bool trial;      /* the first of its generation; not sealed yet */
+	nsec_t pinged;   /* when the last ping was sent; 0: none is out */
+	uint32_t pings;  /* sent so far */
+	nsec_t dying;   /* its main thread has ended, or it was killed, but it cannot be
+	                   reaped: since */
+	bool inherited; /* an earlier keeper's child: the supervisor tells when it has
+	                   ended */
 };
 
 /* A scanner that was killed and does not end (lost.c). */
@@ -46,9 +51,10 @@ struct keeper {
 	struct generation current;
 	struct child child[N_PLACES];
 	struct lost lost[KEEPER_LOST_MAX];
-	unsigned n_culprits;       /* ever; the rows are used in turn */
-	uint32_t last_number;      /* of instances */
-	bool all_woken;            /* readers, by each event: one on every CPU (docs/adr/0010) */
+	unsigned n_strangers; /* lost scanners of earlier keepers; the supervisor counts
+	                         them */
+	unsigned n_culprits;  /* ever; the rows are used in turn */
+	bool all_woken; /* readers, by each event: one on every CPU (docs/adr/0010) */
 	bool stopping;
 	nsec_t hurry;              /* do not clone before this moment: crash loop */
 	unsigned n_quick_deaths;   /* in a row, shortly after the start */
@@ -86,6 +92,22 @@ struct slots_recover_args children_recover_args(uint32_t number);
 /* Somebody who works must look for orphans. */
 void children_adopt(struct keeper *k);
 
+/* Of those that were inherited: is @pid one; and it has ended. */
+bool children_inherited(const struct keeper *k, pid_t pid);
+void children_ended(struct keeper *k, pid_t pid, int status);
+
+/* heir.c */
+/* Take over from a keeper that is no more: its scanners go on, what nobody works on is
+ * recovered. */
+void heir_inherit(struct keeper *k, const struct message *msg);
+/* Slots of scanners that are neither ours nor among the living. Return: how many to
+ * judge again. */
+unsigned heir_recover(struct keeper *k);
+
+/* anchor.c */
+/* Clone an anchor. Return: its pid or a negative errno. */
+pid_t anchor_start(struct keeper *k);
+
 /* lost.c */
 void lost_look(struct keeper *k, nsec_t now); /* give up what does not end; free what has become free */
 bool lost_buried(struct keeper *k, pid_t pid); /* Return: @pid was one of them, and has ended */
@@ -98,5 +120,6 @@ void watch_children(struct keeper *k, nsec_t now); /* kill what hangs */
 void watch_deadlines(struct keeper *k, nsec_t now); /* answer what is late while nobody else can */
 
 /* keeper.c */
+void keeper_anchor(struct keeper *k); /* clone an anchor and tell the supervisor */
 void keeper_tell(struct keeper *k, const struct message *msg);
 _Noreturn void keeper_run(struct keeper *k);

@@ -32,6 +32,8 @@
 
 bool lost_any(const struct keeper *k)
 {
+	if (k->n_strangers)
+		return true;
 	for (unsigned i = 0; i < KEEPER_LOST_MAX; i++)
 		if (k->lost[i].pid)
 			return true;
@@ -40,6 +42,12 @@ bool lost_any(const struct keeper *k)
 
 static struct lost *free_row(struct keeper *k)
 {
+	unsigned n = k->n_strangers;
+
+	for (unsigned i = 0; i < KEEPER_LOST_MAX; i++)
+		n += k->lost[i].pid != 0;
+	if (n >= KEEPER_LOST_MAX)
+		return NULL;
 	for (unsigned i = 0; i < KEEPER_LOST_MAX; i++)
 		if (!k->lost[i].pid)
 			return &k->lost[i];
@@ -113,6 +121,8 @@ void lost_look(struct keeper *k, nsec_t now)
 	for (unsigned i = 0; i < KEEPER_LOST_MAX; i++)
 		if (k->lost[i].pid)
 			n += recover(k, &k->lost[i]);
+	if (k->n_strangers)
+		n += heir_recover(k);
 	if (n)
 		children_adopt(k);
 	for (unsigned i = 0; i < N_PLACES; i++) {

@@ -82,5 +82,6 @@ int main(int argc, char **argv)
 	r = keeper_seal(uid, gid);
 	if (r < 0)
 		return fail("seal", r);
+	keeper_anchor(&keeper);
 	keeper_run(&keeper);
 }

@@ -138,7 +138,7 @@ static const int keeper_calls[] = {
 #endif
 	/* what it takes to start one: process, threads, its own tighter filter */
 	SYS_clone3, SYS_clone, SYS_set_robust_list, SYS_rseq, SYS_rt_sigaction, SYS_prctl,
-	SYS_seccomp, SYS_sched_getaffinity, SYS_sched_setaffinity, SYS_getppid,
+	SYS_seccomp, SYS_sched_getaffinity, SYS_sched_setaffinity,
 	/* what it takes to end one */
 	SYS_wait4, SYS_kill,
 	/* loading the next generation from sealed memory */
@@ -148,6 +148,10 @@ static const int keeper_calls[] = {
 static const struct sandbox_call keeper_limited[] = {
 	/* marks of a holder that is gone */
 	{SYS_fanotify_mark, 1, FAN_FLAGS_UNIGNORE_FILES},
+	/* sockets of a new keeper and a new anchor, names by another process */
+	{SYS_dup3, 1, FD_CONTROL},
+	{SYS_dup3, 1, FD_ANCHOR},
+	{SYS_dup3, 1, FD_SELF_FDS},
 	/* the scanner's */
 	{SYS_name_to_handle_at, 4, AT_EMPTY_PATH},
 };

@@ -59,6 +59,14 @@ static void receive(struct scanner *sc, uint32_t *hint)
 	}
 }
 
+/* Our keeper, if it lives, does the same a moment earlier. */
+static void outlive_supervisor(void)
+{
+	(void)poll(NULL, 0,
+	           (int)((ORPHAN_PATIENCE_NSEC + NSEC_PER_SEC) / NSEC_PER_MSEC));
+	scanner_leave();
+}
+
 void *request_main(void *arg)
 {
 	struct scanner *sc = arg;
@@ -70,8 +78,10 @@ void *request_main(void *arg)
 	 * that takes over shares this socket, so poll() may speak of a message it has taken. */
 	while (!atomic_load(&sc->stop_reading) && !atomic_load(&sc->finish)) {
 		(void)poll(&pfd, 1, -1); /* EINTR: look again */
-		if (pfd.revents & (POLLHUP | POLLERR))
+		if (pfd.revents & (POLLHUP | POLLERR)) {
+			outlive_supervisor();
 			break;
+		}
 		if ((pfd.revents & POLLIN) && !atomic_load(&sc->stop_reading))
 			receive(sc, &hint);
 	}

@@ -197,27 +197,32 @@ static _Noreturn void obey(struct scanner *sc)
 	}
 }
 
-/* The keeper is gone: finish what is in flight, leave the kernel's queue to the next pair. */
-static struct instance *orphaned_place;
-static int orphaned_command_fd;
+/* Another table is going to read the group (I1), or nobody: finish what is in flight,
+ * leave the kernel's queue to whoever comes. Sent by a supervisor that has no keeper to
+ * say so, and by us (request.c). That the keeper has died is no reason: the anchor
+ * clones another, and we go on meanwhile. */
+static struct instance *leaving_place;
+static int leaving_command_fd;
 
-static void on_orphaned(int sig)
+static void on_leave(int sig)
 {
 	(void)sig;
-	atomic_fetch_or(&orphaned_place->commands, COMMAND_DRAIN);
-	kick(orphaned_command_fd);
+	atomic_fetch_or(&leaving_place->commands, COMMAND_DRAIN);
+	kick(leaving_command_fd);
 }
 
-static void watch_parent(struct scanner *sc, pid_t keeper)
+static void await_leave(struct scanner *sc)
 {
-	struct sigaction sa = {.sa_handler = on_orphaned};
+	struct sigaction sa = {.sa_handler = on_leave};
 
-	orphaned_place = &sc->cfg.shared->place[sc->cfg.place];
-	orphaned_command_fd = FD_COMMAND + (int)sc->cfg.place;
+	leaving_place = &sc->cfg.shared->place[sc->cfg.place];
+	leaving_command_fd = FD_COMMAND + (int)sc->cfg.place;
 	(void)sigaction(SIGUSR1, &sa, NULL); /* cannot fail for a valid signal */
-	(void)prctl(PR_SET_PDEATHSIG, SIGUSR1);
-	if (getppid() != keeper)
-		on_orphaned(SIGUSR1);
+}
+
+void scanner_leave(void)
+{
+	on_leave(SIGUSR1);
 }
 
 /* The seal holds for all threads at once, and one that is still being started by the C library
@@ -245,7 +250,7 @@ void scanner_run(const struct scanner_config *cfg)
 	(void)prctl(PR_SET_NAME, "custos-scanner");
 	atomic_store(&cfg->shared->place[cfg->place].pid, (uint32_t)getpid());
 	prepare(&sc, cfg);
-	watch_parent(&sc, cfg->keeper);
+	await_leave(&sc);
 	crash_watch(&sc);
 	crash_watch_thread();
 

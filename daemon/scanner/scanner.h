@@ -37,7 +37,6 @@ struct scanner_config {
 	struct cache cache;         /* view of the verdict cache */
 	unsigned place;             /* 0 or 1: which fixed descriptors are ours */
 	bool all_woken;             /* readers, by each event; else the kernel picks one */
-	pid_t keeper;               /* our parent; should it be another, the keeper is dead */
 	uint32_t number;            /* instance number, owner of our slots */
 	uint32_t generation;
 	struct settings settings;
@@ -123,6 +122,9 @@ void scanner_requeue(struct scanner *sc, struct job *job);
 struct slot *scanner_take_slot(struct scanner *sc, uint32_t *hint);
 /* Every thread begins here: waits until the seal is on, so that nothing hostile is read before (I3). */
 void scanner_await_start(struct scanner *sc);
+
+/* Finish what is in flight and end. */
+void scanner_leave(void);
 
 /* reader.c */
 void *reader_main(void *arg);

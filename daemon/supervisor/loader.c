@@ -22,7 +22,6 @@
 #include "daemon/supervisor/compile.h"
 #include "daemon/supervisor/pair.h"
 
-#define OWN_PID_COMPILE 2
 #define WAITERS_MAX 64 /* as many as the admin socket has connections, and ourselves */
 
 struct waiter {
@@ -175,7 +174,7 @@ static int begin(struct loader *l)
 	}
 	l->generation++;
 	r = compile_start(l->m->event, &l->conf, l->uid, l->gid,
-	                  &l->m->shared->own_pids[OWN_PID_COMPILE], on_compiled, l, &l->compile);
+	                  &l->m->shared->own_pids[OWN_COMPILE], on_compiled, l, &l->compile);
 	if (r < 0)
 		fail(l, "starting custos-compile", r);
 	return r;

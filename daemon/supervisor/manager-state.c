@@ -112,6 +112,7 @@ void manager_pids(const struct manager *m, struct manager_pids *ret)
 	*ret = (struct manager_pids){
 		.supervisor = getpid(),
 		.keeper = pair_keeper(m->pair),
+		.anchor = pair_anchor(m->pair),
 		.scanner = pair_scanner(m->pair),
 	};
 }

@@ -188,7 +188,7 @@ static void on_pair_lost(struct manager *m)
 	}
 	m->pair_lost = true;
 	journal_event(m->journal, JOURNAL_DEGRADED, LOG_ERR,
-	              "the keeper is gone; opens wait until a new pair answers");
+	              "the keeper is gone; another takes over");
 }
 
 static void on_scanner_died(struct manager *m, const struct message *msg)

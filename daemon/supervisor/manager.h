@@ -87,7 +87,7 @@ size_t manager_reasons(const struct manager *m, const char **reasons, size_t max
 
 /* pids as the kernel knows them; 0 when not running. */
 struct manager_pids {
-	pid_t supervisor, keeper, scanner;
+	pid_t supervisor, keeper, anchor, scanner;
 };
 void manager_pids(const struct manager *m, struct manager_pids *ret);
 

@@ -102,8 +102,9 @@ static json_t *processes_json(const struct manager *m)
 	struct manager_pids pids;
 
 	manager_pids(m, &pids);
-	return json_pack("{s:i, s:i, s:i}", "supervisor", (int)pids.supervisor,
-	                 "keeper", (int)pids.keeper, "scanner", (int)pids.scanner);
+	return json_pack("{s:i, s:i, s:i, s:i}", "supervisor", (int)pids.supervisor,
+	                 "keeper", (int)pids.keeper, "anchor", (int)pids.anchor,
+	                 "scanner", (int)pids.scanner);
 }
 
 static json_t *rules_json(const struct manager *m)

@@ -15,9 +15,11 @@ struct pair_fds {
 struct pair_listener {
 	/* A generation answers from now on (@error NULL), or could not be loaded. */
 	void (*loaded)(struct manager *m, uint32_t generation, const char *error);
-	/* The socket of pair_requests_fd() is about to be closed. */
+	/* The socket of pair_requests_fd() is about to be closed: neither keeper nor
+	 * anchor is left. */
 	void (*closing)(struct manager *m);
-	/* The keeper is gone; a new one is being started. Openers wait meanwhile. */
+	/* The keeper is gone; a new one is being started. The scanner, if it lives,
+	 * goes on meanwhile. */
 	void (*lost)(struct manager *m);
 	/* An ordered stop has finished: everything queued has been answered. */
 	void (*stopped)(struct manager *m);
@@ -43,10 +45,15 @@ int pair_load(struct pair *p, uint32_t generation, const struct settings *s, int
 void pair_stop(struct pair *p);
 
 pid_t pair_keeper(const struct pair *p);
+pid_t pair_anchor(const struct pair *p);
 pid_t pair_scanner(const struct pair *p);
 unsigned pair_restarts(const struct pair *p); /* scanners that died or hung */
 unsigned pair_lost(const struct pair *p);     /* scanners that were killed and do not end */
 bool pair_ready(const struct pair *p);        /* a generation is loaded and answered for */
 
-/* Our end of the socket that scan requests and their results go through; changes with the pair. */
+/* Tell the keeper that a scanner of an earlier one has ended. */
+void pair_tell_gone(struct pair *p, const siginfo_t *si);
+
+/* Our end of the socket that scan requests and their results go through; changes with
+ * the pair. */
 int pair_requests_fd(const struct pair *p);

@@ -18,13 +18,18 @@
 #include "custos/fan.h"
 
 #include "daemon/shared.h"
+#include "daemon/supervisor/pair.h"
 
-/* A scanner without a keeper has this long to finish: the longest time-out there is, and a bit. When
- * it is killed, nobody has its files any more. */
-#define ORPHAN_PATIENCE_NSEC (62 * NSEC_PER_SEC)
+/* A scanner without a keeper has this long to finish: the longest time-out there is,
+ * and a bit. When it is killed, nobody has its files any more. */
+#define DISMISSED_PATIENCE_NSEC (62 * NSEC_PER_SEC)
 /* So long only while somebody waits for it; and when it is killed, this long to end. */
 #define UNWANTED_PATIENCE_NSEC (1 * NSEC_PER_SEC)
 #define KILLED_PATIENCE_NSEC   (100 * NSEC_PER_MSEC)
+/* A deadline that it has missed by so much: it does not work at all. */
+#define OVERDUE_NSEC (1 * NSEC_PER_SEC)
+/* Not gone after this: it may have been stopped, and nobody pings it any more (keeper/watch.c). */
+#define STOPPED_NSEC (100 * NSEC_PER_MSEC)
 
 void remains_started(struct remains *r, pid_t pid)
 {
@@ -64,59 +69,87 @@ static bool is_helper(const struct remains *r, pid_t pid)
 	return false;
 }
 
-static int on_lost_exit(sd_event_source *source, const siginfo_t *si, void *userdata)
+/* Of a scanner whose keeper is no more. */
+static int on_exit(sd_event_source *source, const siginfo_t *si, void *userdata)
 {
 	struct remains *r = userdata;
 
-	/* Its keeper is no more, which would have done this (lost.c). */
+	/* As the keeper does for its own (lost.c). */
 	for (unsigned i = 0; i < CULPRITS_MAX; i++)
 		if (r->m->shared->culprits[i].blocked == (uint32_t)si->si_pid)
 			r->m->shared->culprits[i] = (struct culprit){0};
-	change_lost(r, si->si_pid, 0);
+	remains_ended(r, si->si_pid);
+	pair_tell_gone(r->m->pair, si);
 	(void)sd_event_source_disable_unref(source);
 	return 0;
 }
 
-/* Those the keeper had given up, and those it left behind and we give up. */
+/* Is it a child of ours, alive or to be reaped? Numbers come from processes that read
+ * hostile bytes. */
+static bool is_child(pid_t pid)
+{
+	siginfo_t si;
+
+	return pid > 1 &&
+	       waitid(P_PID, (id_t)pid, &si, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+bool remains_is_new_child(const struct remains *r, pid_t pid)
+{
+	return is_child(pid) && !is_helper(r, pid);
+}
+
+/* Return: @pid, or 0 when it has ended, or never was a child of ours. */
+static pid_t watch(struct remains *r, pid_t pid)
+{
+	int err;
+
+	if (!remains_is_new_child(r, pid)) /* a helper: the number was given again */
+		return 0;
+	err = sd_event_add_child(r->m->event, NULL, pid, WEXITED, on_exit, r);
+	return err < 0 && err != -EBUSY ? 0 : pid; /* busy: watched already */
+}
+
+void remains_watch(struct remains *r)
+{
+	/* One that the keeper had no time to tell us of. */
+	for (unsigned i = 0; i < N_PLACES; i++) {
+		pid_t pid = (pid_t)atomic_load(&r->m->shared->place[i].pid);
+
+		if (remains_is_new_child(r, pid))
+			remains_started(r, pid);
+	}
+	for (unsigned i = 0; i < REMAINS_SCANNERS; i++)
+		r->scanners[i] = watch(r, r->scanners[i]);
+	for (unsigned i = 0; i < REMAINS_LOST; i++)
+		r->lost[i] = watch(r, r->lost[i]);
+}
+
+void remains_heirs(const struct remains *r, struct message *msg)
+{
+	unsigned n = 0;
+
+	/* The newest last: more than two places are never taken. */
+	for (unsigned i = REMAINS_SCANNERS; i > 0 && n < N_PLACES; i--)
+		if (r->scanners[i - 1])
+			msg->heirs[n++] = r->scanners[i - 1];
+	msg->n_lost = remains_n_lost(r);
+}
+
 void remains_abandon(struct remains *r)
 {
 	r->killed_at = 0;
 	for (unsigned i = 0; i < REMAINS_SCANNERS; i++)
-		if (r->scanners[i] > 0)
+		if (r->scanners[i])
 			remains_lost(r, r->scanners[i]);
-	for (unsigned i = 0; i < REMAINS_LOST; i++) {
-		int err = r->lost[i] ? sd_event_add_child(r->m->event, NULL, r->lost[i], WEXITED,
-		                                          on_lost_exit, r) :
-		                       0;
-
-		if (err < 0 && err != -EBUSY) /* not waited for already */
-			r->lost[i] = 0; /* it has ended */
-	}
 }
 
-/* Scanners the keeper left behind are our children now (subreaper). */
-static bool scanners_gone(struct remains *r)
+static bool scanners_gone(const struct remains *r)
 {
-	bool gone = true;
-
-	/* One that the keeper had no time to tell us of. The number comes from memory a scanner can
-	 * write: waiting for what is no child of ours, or is another one, ends at once. */
-	for (unsigned i = 0; i < N_PLACES; i++) {
-		pid_t pid = (pid_t)atomic_exchange(&r->m->shared->place[i].pid, 0);
-
-		if (pid > 1 && !is_helper(r, pid) && waitpid(pid, NULL, WNOHANG) == 0)
-			remains_started(r, pid);
-	}
-	for (unsigned i = 0; i < REMAINS_SCANNERS; i++) {
-		if (r->scanners[i] <= 0)
-			continue;
-		/* ECHILD: reaped by the keeper before it died, or by us just now. */
-		if (waitpid(r->scanners[i], NULL, WNOHANG) == 0)
-			gone = false;
-		else
-			r->scanners[i] = 0;
-	}
-	return gone;
+	for (unsigned i = 0; i < REMAINS_SCANNERS; i++)
+		if (r->scanners[i])
+			return false;
+	return true;
 }
 
 /* Events that were read by a pair that is no more: answer by number (fanotify.md §4). */
@@ -153,16 +186,36 @@ void remains_answer_queue(struct remains *r)
 	}
 }
 
+static bool is_overdue(const struct slots *slots, nsec_t now)
+{
+	for (uint32_t i = 0; i < N_SLOTS; i++)
+		if (slot_is_late(&slots->slot[i], now - OVERDUE_NSEC))
+			return true;
+	return false;
+}
+
 /* Is it time to end what the keeper left behind? */
 static bool lose_patience(const struct remains *r, nsec_t waited, nsec_t now)
 {
-	if (waited > ORPHAN_PATIENCE_NSEC)
+	const struct slots *slots = shared_slots(r->m->shared);
+
+	if (waited > DISMISSED_PATIENCE_NSEC || is_overdue(slots, now))
 		return true;
-	return waited > UNWANTED_PATIENCE_NSEC &&
-	       slots_oldest_pending(shared_slots(r->m->shared), N_SLOTS, now) == 0;
+	return waited > UNWANTED_PATIENCE_NSEC && slots_oldest_pending(slots, N_SLOTS, now) == 0;
 }
 
-/* Return: nothing reads the group any more. */
+static void signal_all(const struct remains *r, int sig)
+{
+	for (unsigned i = 0; i < REMAINS_SCANNERS; i++)
+		if (r->scanners[i])
+			(void)kill(r->scanners[i], sig);
+}
+
+void remains_dismiss(const struct remains *r)
+{
+	signal_all(r, SIGUSR1); /* scanner.c: on_leave() */
+}
+
 bool remains_done(struct remains *r, nsec_t lost_at)
 {
 	const nsec_t now = clock_now();
@@ -171,11 +224,12 @@ bool remains_done(struct remains *r, nsec_t lost_at)
 		return true;
 	if (r->killed_at)
 		return now - r->killed_at > KILLED_PATIENCE_NSEC;
-	if (!lose_patience(r, now - lost_at, now))
+	if (!lose_patience(r, now - lost_at, now)) {
+		if (now - lost_at > STOPPED_NSEC)
+			signal_all(r, SIGCONT);
 		return false;
-	for (unsigned i = 0; i < REMAINS_SCANNERS; i++)
-		if (r->scanners[i] > 0)
-			(void)kill(r->scanners[i], SIGKILL);
+	}
+	signal_all(r, SIGKILL);
 	r->killed_at = now;
 	return false;
 }
@@ -191,10 +245,16 @@ unsigned remains_n_lost(const struct remains *r)
 
 pid_t remains_newest(const struct remains *r)
 {
-	return r->scanners[REMAINS_SCANNERS - 1];
+	for (unsigned i = REMAINS_SCANNERS; i > 0; i--)
+		if (r->scanners[i - 1])
+			return r->scanners[i - 1];
+	return 0;
 }
 
 void remains_ended(struct remains *r, pid_t pid)
 {
 	change_lost(r, pid, 0);
+	for (unsigned i = 0; i < REMAINS_SCANNERS; i++)
+		if (r->scanners[i] == pid)
+			r->scanners[i] = 0;
 }

@@ -23,11 +23,23 @@ void remains_started(struct remains *r, pid_t pid);
 void remains_lost(struct remains *r, pid_t pid);
 void remains_ended(struct remains *r, pid_t pid);
 
-/* The keeper died at @lost_at: does nobody read the group any more? To be called every few
+/* The keeper died, and its scanners are our children now (subreaper): whose end is told
+ * from here on to the next keeper. Also finds those that it had no time to tell of. */
+void remains_watch(struct remains *r);
+/* A child of ours that we have not known so far? */
+bool remains_is_new_child(const struct remains *r, pid_t pid);
+/* What the next keeper inherits. */
+struct message;
+void remains_heirs(const struct remains *r, struct message *msg);
+
+/* There is nobody who could inherit: scanners shall finish what they have read, and
+ * end. */
+void remains_dismiss(const struct remains *r);
+/* Dismissed at @lost_at: does nobody read the group any more? To be called every few
  * milliseconds; ends what takes too long. */
 bool remains_done(struct remains *r, nsec_t lost_at);
-
-/* Then: scanners that still do not end are nobody's any more. They are reaped whenever they do. */
+/* Then: scanners that still do not end are nobody's any more. They are reaped whenever
+ * they do. */
 void remains_abandon(struct remains *r);
 
 /* Events that were read by a pair that is no more, and at the end those that nobody has read. */

@@ -182,7 +182,7 @@ size_t manager_reasons(const struct manager *manager, const char **reasons, size
 
 void manager_pids(const struct manager *manager, struct manager_pids *ret)
 {
-	*ret = (struct manager_pids){.supervisor = 1, .keeper = 2, .scanner = 3};
+	*ret = (struct manager_pids){.supervisor = 1, .keeper = 2, .anchor = 4, .scanner = 3};
 }
 
 void manager_counters(const struct manager *manager, struct manager_counters *ret)
