@@ -29,6 +29,7 @@ enum fixed_fd {
 	FD_AUDIT_KICK,  /* eventfd: a record that should not wait is in a ring */
 	FD_HOLD_KICK,   /* eventfd: a wish is in the ring of wishes */
 	FD_ANCHOR,      /* SEQPACKET between supervisor and anchor */
+	FD_HEIR,        /* FIFO: there is something to read once another custosd has taken over */
 	FD_SIGNAL,      /* keeper: signalfd for SIGCHLD */
 	FD_SELF_FDS,    /* O_PATH of /proc/PID/fd of one who shares the table, for names of open files */
 	FD_COMMAND,     /* eventfd per place: commands of the keeper are waiting */

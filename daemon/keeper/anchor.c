@@ -16,7 +16,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -24,7 +23,6 @@
 #include <unistd.h>
 
 #include "custos/chan.h"
-#include "custos/clock.h"
 
 /* A sibling with the same descriptor table and a memory of its own. The exit signal is
  * ours. */
@@ -85,7 +83,7 @@ static _Noreturn void anchor_run(struct keeper *k)
 	if (atomic_load(&k->shared->own_pids[OWN_ANCHOR]) != (uint32_t)getpid())
 		_exit(0);
 	/* The supervisor is gone. Keeper and scanner go on for a while, then end; so do we, after them. */
-	(void)poll(NULL, 0, (int)((ORPHAN_PATIENCE_NSEC + NSEC_PER_SEC) / NSEC_PER_MSEC));
+	finish_alone(k);
 	_exit(0);
 }
 

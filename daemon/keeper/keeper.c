@@ -218,6 +218,14 @@ static void settle(struct keeper *k, nsec_t now)
 			_exit(0);
 		return;
 	}
+	if (k->leaving_since && finish_may_stop_reading(k->leaving_since, now))
+		k->leaving = true;
+	if (k->leaving) {
+		children_drain_others(k, N_PLACES, COMMAND_DRAIN);
+		if (!children_any(k))
+			_exit(0);
+		return;
+	}
 	if (k->pending.number)
 		try_pending(k);
 	announce(k);
@@ -255,7 +263,7 @@ static void watch_holder(struct keeper *k, nsec_t now)
 
 static int tick_msec(const struct keeper *k)
 {
-	if (k->pending.number || k->loaded.type)
+	if (k->pending.number || k->loaded.type || k->leaving_since)
 		return TRIAL_TICK_MSEC;
 	return children_end_slowly(k) ? DYING_TICK_MSEC : TICK_MSEC;
 }
@@ -266,6 +274,7 @@ void keeper_run(struct keeper *k)
 		{.fd = FD_CONTROL, .events = POLLIN},
 		{.fd = FD_SIGNAL, .events = POLLIN},
 		{.fd = -1, .events = POLLIN}, /* the group, while there is nobody else to read it */
+		{.fd = -1, .events = POLLIN}, /* another pair, while our supervisor is gone */
 	};
 	nsec_t orphaned_at = 0;
 
@@ -283,7 +292,12 @@ void keeper_run(struct keeper *k)
 		if (pfds[0].revents && !obey(k)) {
 			pfds[0].fd = -1; /* no more news from there */
 			orphaned_at = now;
+			pfds[3].fd = FD_HEIR;
 			end_holding(k); /* its leases ended with it */
+		}
+		if (pfds[3].revents & POLLIN) {
+			pfds[3].fd = -1;
+			k->leaving_since = now;
 		}
 		if (orphaned_at && now - orphaned_at > ORPHAN_PATIENCE_NSEC)
 			k->stopping = true;

@@ -56,6 +56,8 @@ struct keeper {
 	unsigned n_culprits;  /* ever; the rows are used in turn */
 	bool all_woken; /* readers, by each event: one on every CPU (docs/adr/0010) */
 	bool stopping;
+	nsec_t leaving_since;      /* another pair has taken over; 0: none has */
+	bool leaving;              /* and we stop reading */
 	nsec_t hurry;              /* do not clone before this moment: crash loop */
 	unsigned n_quick_deaths;   /* in a row, shortly after the start */
 	struct generation pending; /* loaded; in force once a scanner of it is sealed */
@@ -107,6 +109,11 @@ unsigned heir_recover(struct keeper *k);
 /* anchor.c */
 /* Clone an anchor. Return: its pid or a negative errno. */
 pid_t anchor_start(struct keeper *k);
+
+/* finish.c: our supervisor is gone */
+/* All that this pair alone was asked has been read (since when it is due: @since). */
+bool finish_may_stop_reading(nsec_t since, nsec_t now);
+void finish_alone(struct keeper *k); /* anchor: until there is nobody left to keep the table for */
 
 /* lost.c */
 void lost_look(struct keeper *k, nsec_t now); /* give up what does not end; free what has become free */

@@ -51,11 +51,13 @@ static bool take_back(struct facts *f, uint32_t wanted)
 const struct facts *facts_of_opener(struct scanner *sc, const struct slot *slot, nsec_t deadline)
 {
 	struct shared *sh = sc->cfg.shared;
-	uint32_t index = slot_index(sc->slots, slot);
+	uint32_t index = slot_index(sc->slots, slot), wanted;
 	struct facts *f = &sh->facts[index];
-	uint32_t wanted = begin(f, slot->pid);
 	bool grace = false;
 
+	if (atomic_load_explicit(&sc->supervisor_gone, memory_order_relaxed))
+		return NULL; /* nobody answers, and everybody would wait behind this one */
+	wanted = begin(f, slot->pid);
 	ask(sh, index);
 	for (;;) {
 		uint32_t key = waitpoint_prepare(&f->answered);

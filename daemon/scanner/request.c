@@ -15,6 +15,9 @@
 
 #include "custos/clock.h"
 
+/* The keeper waits 5 s at most until it tells us (keeper/finish.c). */
+#define LEAVE_LATER_MSEC 6000
+
 _Static_assert(CMSG_SPACE(sizeof(int)) <= SLOT_RAW_BYTES, "one descriptor fits");
 
 static bool request_decode(struct slot *slot)
@@ -59,11 +62,13 @@ static void receive(struct scanner *sc, uint32_t *hint)
 	}
 }
 
-/* Our keeper, if it lives, does the same a moment earlier. */
+/* Another pair has taken over, or nobody has come: keeper or anchor, if one lives, tells us to leave. */
 static void outlive_supervisor(void)
 {
-	(void)poll(NULL, 0,
-	           (int)((ORPHAN_PATIENCE_NSEC + NSEC_PER_SEC) / NSEC_PER_MSEC));
+	struct pollfd pfd = {.fd = FD_HEIR, .events = POLLIN};
+
+	(void)poll(&pfd, 1, (int)(ORPHAN_PATIENCE_NSEC / NSEC_PER_MSEC));
+	(void)poll(NULL, 0, LEAVE_LATER_MSEC);
 	scanner_leave();
 }
 
@@ -79,6 +84,7 @@ void *request_main(void *arg)
 	while (!atomic_load(&sc->stop_reading) && !atomic_load(&sc->finish)) {
 		(void)poll(&pfd, 1, -1); /* EINTR: look again */
 		if (pfd.revents & (POLLHUP | POLLERR)) {
+			atomic_store_explicit(&sc->supervisor_gone, true, memory_order_relaxed);
 			outlive_supervisor();
 			break;
 		}

@@ -81,6 +81,7 @@ struct scanner {
 	_Atomic uint32_t last_taker; /* the reader that took the last event; readers */
 	_Atomic unsigned n_on_duty;  /* readers that have not stepped back; readers */
 	struct waitpoint reserve;    /* those that have sleep here */
+	_Atomic bool supervisor_gone; /* request thread sets: the broker, too */
 	_Atomic bool stop_reading;   /* main thread sets: readers leave */
 	_Atomic bool finish;         /* main thread sets: readers leave once the queue is empty */
 	_Atomic unsigned n_reading;  /* readers not yet gone */

@@ -27,6 +27,7 @@
 #include "daemon/supervisor/coverage.h"
 #include "daemon/supervisor/drain.h"
 #include "daemon/supervisor/history.h"
+#include "daemon/supervisor/handover.h"
 #include "daemon/supervisor/holder.h"
 #include "daemon/supervisor/journal.h"
 #include "daemon/supervisor/lifecycle.h"
@@ -99,6 +100,8 @@ static void become_ready(struct manager *m)
 		r = -ENOMEM;
 	if (r >= 0)
 		r = server_new(m, path, &m->server);
+	if (r >= 0)
+		r = handover_announce(m->handover);
 	if (r < 0) {
 		char text[512];
 
@@ -224,27 +227,6 @@ static const struct pair_listener pair_listener = {
 	.scanner_died = on_scanner_died,
 };
 
-void manager_stop(struct manager *m)
-{
-	if (m->stopping)
-		return;
-	m->stopping = true;
-	(void)sd_notify(0, "STOPPING=1");
-	journal_event(m->journal, JOURNAL_STOPPING, LOG_INFO, "stopping");
-	/* Marks first: from here on opens pass, and the queue that is left can empty. */
-	coverage_drop(m->coverage);
-	pair_stop(m->pair);
-}
-
-static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo *si,
-                          void *userdata)
-{
-	(void)source;
-	(void)si;
-	manager_stop(userdata);
-	return 0;
-}
-
 static void on_hup_done(void *userdata, uint64_t generation, const char *error)
 {
 	(void)userdata;
@@ -275,9 +257,9 @@ static int init_loop(struct manager *m)
 	(void)signal(SIGPIPE, SIG_IGN);
 	r = sd_event_default(&m->event);
 	if (r >= 0)
-		r = sd_event_add_signal(m->event, NULL, SIGTERM, on_stop_signal, m);
+		r = sd_event_add_signal(m->event, NULL, SIGTERM, manager_on_stop_signal, m);
 	if (r >= 0)
-		r = sd_event_add_signal(m->event, NULL, SIGINT, on_stop_signal, m);
+		r = sd_event_add_signal(m->event, NULL, SIGINT, manager_on_stop_signal, m);
 	if (r >= 0)
 		r = sd_event_add_signal(m->event, NULL, SIGHUP, on_hup, m);
 	if (r >= 0)
@@ -293,6 +275,8 @@ static int init_parts(struct manager *m)
 	struct pair_fds fds;
 	int r = memory_new(m);
 
+	if (r == 0)
+		r = handover_new(m, &m->handover);
 	if (r == 0)
 		r = history_new(&m->history);
 	if (r == 0)
@@ -312,7 +296,7 @@ static int init_parts(struct manager *m)
 	if (r == 0)
 		r = loader_new(m, uid, gid, after_load, &m->loader);
 	fds = (struct pair_fds){m->group, m->shared_fd, m->facts_kick, m->audit_kick,
-	                        m->hold_kick};
+	                        m->hold_kick, handover_fd(m->handover)};
 	if (r == 0)
 		r = pair_new(m, &fds, uid, gid, &pair_listener, &m->pair);
 	return r;
@@ -347,6 +331,7 @@ static void deinit(struct manager *m)
 	m->drain = drain_free(m->drain);
 	m->broker = broker_free(m->broker);
 	m->holder = holder_free(m->holder);
+	m->handover = handover_free(m->handover);
 	m->coverage = coverage_free(m->coverage);
 	m->group = fd_close(m->group); /* releases an open of ours that nobody answers any more */
 	m->quarantine = quarantine_free(m->quarantine);

@@ -24,6 +24,7 @@ struct loader;      /* loader.h: the next generation on its way */
 struct drain;       /* drain.h: records out of shared memory */
 struct broker;      /* broker.h: own thread */
 struct holder;      /* holder.h: own thread */
+struct handover;    /* handover.h: a pair of the custosd before */
 struct quarantine;  /* quarantine.h: own thread */
 struct varlink_server;
 struct json_t;      /* jansson.h, which those who look inside include */
@@ -70,6 +71,7 @@ struct manager {
 	struct requests *requests;
 	struct quarantine *quarantine;
 	struct holder *holder;
+	struct handover *handover;
 	int group, shared_fd, facts_kick, audit_kick, hold_kick; /* -1 when not open */
 	bool stopping, ready_sent, pair_lost;
 	int exit_code;

@@ -34,7 +34,7 @@ struct pair {
 	nsec_t lost_at, started_at; /* begin_anew(); the keeper */
 	nsec_t looked_at;
 	unsigned n_quick_ends;      /* keepers in a row */
-	bool stopping, ready;
+	bool stopping, ready, left;     /* left: not ours to end */
 	struct load current; /* in force; the next keeper starts with it */
 	struct load offered; /* sent, not answered yet */
 };

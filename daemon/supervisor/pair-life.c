@@ -337,6 +337,7 @@ static pid_t start_keeper(struct pair *p, int control, int requests, int anchor)
 		{p->fds.audit_kick, FD_AUDIT_KICK},
 		{p->fds.hold_kick, FD_HOLD_KICK},
 		{anchor, FD_ANCHOR},
+		{p->fds.heir, FD_HEIR},
 	};
 
 	(void)snprintf(uid, sizeof(uid), "%u", p->uid); /* fits */
@@ -390,6 +391,9 @@ void pair_close(struct pair *p)
 	close_keeper(p);
 	close_anchor(p);
 	p->requests = fd_close(p->requests);
+	if (p->left)
+		return;
 	end_child(p->keeper);
 	end_child(p->anchor);
+	remains_end(&p->remains); /* those that the keeper had: they outlive it */
 }

@@ -209,6 +209,12 @@ void pair_stop(struct pair *p)
 		pair_stop_alone(p);
 }
 
+void pair_leave(struct pair *p)
+{
+	p->stopping = true;
+	p->left = true;
+}
+
 pid_t pair_keeper(const struct pair *p)
 {
 	return p->keeper;

@@ -9,7 +9,7 @@ struct pair;
 
 /* Descriptors the pair works with; the supervisor keeps its own copies for the next pair. */
 struct pair_fds {
-	int group, shared, facts_kick, audit_kick, hold_kick;
+	int group, shared, facts_kick, audit_kick, hold_kick, heir;
 };
 
 struct pair_listener {
@@ -43,6 +43,9 @@ int pair_load(struct pair *p, uint32_t generation, const struct settings *s, int
 
 /* Answer what is queued, then end. Marks must be gone, else the queue never empties. */
 void pair_stop(struct pair *p);
+
+/* Go without it: it shall go on answering. Only pair_free() may follow. */
+void pair_leave(struct pair *p);
 
 pid_t pair_keeper(const struct pair *p);
 pid_t pair_anchor(const struct pair *p);

@@ -110,15 +110,20 @@ static pid_t watch(struct remains *r, pid_t pid)
 	return err < 0 && err != -EBUSY ? 0 : pid; /* busy: watched already */
 }
 
-void remains_watch(struct remains *r)
+/* One that the keeper had no time to tell us of. */
+static void find_untold(struct remains *r)
 {
-	/* One that the keeper had no time to tell us of. */
 	for (unsigned i = 0; i < N_PLACES; i++) {
 		pid_t pid = (pid_t)atomic_load(&r->m->shared->place[i].pid);
 
 		if (remains_is_new_child(r, pid))
 			remains_started(r, pid);
 	}
+}
+
+void remains_watch(struct remains *r)
+{
+	find_untold(r);
 	for (unsigned i = 0; i < REMAINS_SCANNERS; i++)
 		r->scanners[i] = watch(r, r->scanners[i]);
 	for (unsigned i = 0; i < REMAINS_LOST; i++)
@@ -214,6 +219,14 @@ static void signal_all(const struct remains *r, int sig)
 void remains_dismiss(const struct remains *r)
 {
 	signal_all(r, SIGUSR1); /* scanner.c: on_leave() */
+}
+
+void remains_end(struct remains *r)
+{
+	find_untold(r);
+	for (unsigned i = 0; i < REMAINS_SCANNERS; i++)
+		if (remains_is_new_child(r, r->scanners[i]))
+			(void)kill(r->scanners[i], SIGKILL);
 }
 
 bool remains_done(struct remains *r, nsec_t lost_at)

@@ -35,6 +35,7 @@ void remains_heirs(const struct remains *r, struct message *msg);
 /* There is nobody who could inherit: scanners shall finish what they have read, and
  * end. */
 void remains_dismiss(const struct remains *r);
+void remains_end(struct remains *r); /* at once; works when the loop has ended, too */
 /* Dismissed at @lost_at: does nobody read the group any more? To be called every few
  * milliseconds; ends what takes too long. */
 bool remains_done(struct remains *r, nsec_t lost_at);

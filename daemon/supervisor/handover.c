@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Handover
+ *
+ * Owns: the FIFO in the runtime directory, and knowing whether a pair of an earlier custosd still runs.
+ * Must not own: either pair.
+ *
+ * A pair outlives its supervisor and goes on answering. The next custosd makes a group, marks and a pair of its
+ * own; for a moment each open is asked about twice. Only then the old pair is told to finish: what it
+ * leaves unread was opened after the new marks were set, so the new pair is asked as well (docs/adr/0035).
+ *
+ * The two meet at a FIFO: every process of a pair holds it open, for reading too. Opened for writing alone it tells
+ * whether there is any (ENXIO: none), what is written there reaches all of them, and the last one's end is an
+ * error on our side. No pid is stored that could be somebody else's by then.
+ */
+#include "daemon/supervisor/handover.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "custos/cleanup.h"
+
+#include "daemon/supervisor/journal.h"
+
+struct handover {
+	struct manager *m;
+	int fifo;                   /* ours */
+	int predecessor;            /* writing end of the one before; -1: nobody is there */
+	char *path, *new_path;
+	sd_event_source *gone;
+};
+
+/* Only one that root made: the runtime directory is ours, but it may be a test's. */
+static int open_predecessor(const char *path)
+{
+	_cleanup_(fd_closep) int fd =
+		open(path, O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode) || st.st_uid != geteuid())
+		return -1; /* ENXIO: left behind by a pair that is gone */
+	return fd_take(&fd);
+}
+
+int handover_new(struct manager *m, struct handover **ret)
+{
+	struct handover *h = calloc(1, sizeof(*h));
+
+	if (!h)
+		return -ENOMEM;
+	*h = (struct handover){.m = m, .fifo = -1, .predecessor = -1};
+	*ret = h;
+	if (asprintf(&h->path, "%s/handover", m->runtime_dir) < 0)
+		h->path = NULL;
+	if (asprintf(&h->new_path, "%s/.handover.%d", m->runtime_dir, getpid()) < 0)
+		h->new_path = NULL;
+	if (!h->path || !h->new_path)
+		return -ENOMEM;
+	h->predecessor = open_predecessor(h->path);
+	if (unlink(h->new_path) < 0 && errno != ENOENT)
+		return -errno;
+	if (mkfifo(h->new_path, 0600) < 0)
+		return -errno;
+	/* For both, so that its readers never see the end of it. */
+	h->fifo = open(h->new_path, O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	return h->fifo < 0 ? -errno : 0;
+}
+
+struct handover *handover_free(struct handover *h)
+{
+	if (!h)
+		return NULL;
+	h->gone = sd_event_source_disable_unref(h->gone);
+	if (h->new_path)
+		(void)unlink(h->new_path); /* ENOENT: it was announced */
+	(void)fd_close(h->fifo);
+	(void)fd_close(h->predecessor);
+	free(h->path);
+	free(h->new_path);
+	free(h);
+	return NULL;
+}
+
+int handover_fd(const struct handover *h)
+{
+	return h->fifo;
+}
+
+static int on_gone(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct handover *h = userdata;
+
+	(void)fd;
+	if (!(revents & (EPOLLERR | EPOLLHUP)))
+		return 0;
+	h->gone = sd_event_source_disable_unref(source);
+	h->predecessor = fd_close(h->predecessor);
+	journal_event(h->m->journal, JOURNAL_RESTORED, LOG_NOTICE,
+	              "the scanner pair of the custosd before has handed over");
+	return 0;
+}
+
+int handover_announce(struct handover *h)
+{
+	if (rename(h->new_path, h->path) < 0)
+		return -errno;
+	if (h->predecessor < 0)
+		return 0;
+	/* They look at whether there is something to read, and nobody reads it. */
+	if (write(h->predecessor, "", 1) < 0 && errno == EPIPE) {
+		h->predecessor = fd_close(h->predecessor);
+		return 0;
+	}
+	return sd_event_add_io(h->m->event, &h->gone, h->predecessor, 0, on_gone, h);
+}
+
+bool handover_pending(const struct handover *h)
+{
+	return h->predecessor >= 0;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Handover: from the pair of a custosd that is no more to ours
+ *
+ * Context: all functions: the loop's thread.
+ */
+#pragma once
+
+#include "daemon/supervisor/manager.h"
+
+struct handover;
+
+/**
+ * handover_new() - look for a pair that an earlier custosd left behind
+ *
+ * Also makes the FIFO by which a later one will find ours. It takes its place in the runtime directory
+ * only with handover_announce(): until then another custosd may be running, and this one be a mistake.
+ *
+ * Return: 0 or a negative errno.
+ */
+int handover_new(struct manager *m, struct handover **ret);
+struct handover *handover_free(struct handover *h);
+
+/* For FD_HEIR of the pair. Borrowed. */
+int handover_fd(const struct handover *h);
+
+/* Our marks are set and our pair answers: the one before may go. Return: 0 or a negative errno. */
+int handover_announce(struct handover *h);
+
+/* An earlier pair still answers, too. */
+bool handover_pending(const struct handover *h);
