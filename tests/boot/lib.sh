@@ -234,6 +234,7 @@ furnish() {
 	install -m 0644 "$HERE/inside-lib.sh" "$ROOT/opt/test/inside-lib.sh"
 	# LABEL: what a unit could read, one line each
 	cat >"$ROOT/opt/test/try" <<-'END'
+		[ "$1" != before ] || rm -f /out/tries.txt /out/inside.txt /out/refused.txt /out/done
 		for f in clean.txt eicar.com; do
 			if why=$(cat /opt/test/$f 2>&1 >/dev/null); then r=read; else r=${why##*: }; fi
 			echo "$1 $f $r" >>/out/tries.txt
@@ -243,9 +244,8 @@ furnish() {
 	unit bait-before sysinit.target \
 		'DefaultDependencies=no\nAfter=systemd-remount-fs.service\nBefore=custosd.service' \
 		"ExecStart=$try before"
-	unit bait-early sysinit.target \
-		'DefaultDependencies=no\nAfter=custosd.service\nBefore=sysinit.target' \
-		"ExecStart=$try early"
+	# Not before sysinit.target: custosd itself must be, or ordinary services do not wait for it.
+	unit bait-early sysinit.target 'DefaultDependencies=no\nAfter=custosd.service' "ExecStart=$try early"
 	unit bait-late multi-user.target '' "ExecStart=$try late"
 	unit bait-exec multi-user.target '' 'ExecStart=/opt/test/listed'
 	# Not oneshot: the boot would wait for it, and it waits for the boot.
@@ -257,10 +257,12 @@ furnish() {
 
 # --- what the journal says -----------------------------------------------------------------
 
-# read_journal DIR: where /var/log/journal and /etc/machine-id of the system are
+# read_journal DIR: of the last boot; where /var/log/journal and /etc/machine-id of the system are
 read_journal() {
 	journalctl --directory="$1/var/log/journal/$(cat "$1/etc/machine-id")" \
-		--output=json --all --quiet >"$OUT/journal.json" 2>"$OUT/journalctl.txt"
+		--output=json --all --quiet >"$OUT/journals.json" 2>"$OUT/journalctl.txt"
+	jq -c --arg boot "$(tail -1 "$OUT/journals.json" | jq -r ._BOOT_ID)" 'select(._BOOT_ID == $boot)' \
+		"$OUT/journals.json" >"$OUT/journal.json"
 	jq -c 'select(._SYSTEMD_UNIT == "custosd.service" and .SYSLOG_IDENTIFIER == "custosd")' \
 		"$OUT/journal.json" >"$OUT/custosd.json"
 	jq -c 'select(.CUSTOS_ACTION == "deny")' "$OUT/custosd.json" >"$OUT/denials.json"
