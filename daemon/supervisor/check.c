@@ -22,12 +22,12 @@ struct check {
 	bool good;
 };
 
-static void on_compiled(void *userdata, int image_fd, const struct ruleset_counts *counts,
-                        const char *error)
+static void on_compiled(void *userdata, const struct compile_result *result, const char *error)
 {
+	const struct ruleset_counts *counts = &result->counts;
 	struct check *c = userdata;
 
-	(void)fd_close(image_fd);
+	(void)fd_close(result->image_fd);
 	c->good = !error;
 	if (error)
 		(void)fprintf(stderr, "%s\n", error);
@@ -51,8 +51,8 @@ static int compile(struct check *c, const struct conf *conf)
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);
 	r = sd_event_default(&c->event);
 	if (r >= 0)
-		r = compile_start(c->event, conf, NOBODY_UID, NOBODY_UID, NULL, on_compiled, c,
-		                  &compile);
+		r = compile_start(c->event, conf, NOBODY_UID, NOBODY_UID, -1, NULL, on_compiled,
+		                  c, &compile);
 	if (r >= 0)
 		r = sd_event_loop(c->event);
 	(void)sd_event_unref(c->event);

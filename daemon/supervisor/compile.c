@@ -25,6 +25,7 @@
 
 #define OUTPUT_MAX (64 * 1024) /* of errors; DIAG_KEPT_MAX lines fit */
 #define IMAGE_FD   3
+#define KEPT_FD    4
 
 struct output {
 	int fd;
@@ -72,16 +73,29 @@ static int on_output(sd_event_source *source, int fd, uint32_t revents, void *us
 	return 0;
 }
 
-static bool parse_counts(const char *text, struct ruleset_counts *ret)
+/* The first line is the key: it was written before a rule was read, and only the first counts. */
+static bool parse_output(const char *text, struct compile_result *ret)
 {
-	return sscanf(text, "yara=%" SCNu64 " hashes=%" SCNu64 " allow=%" SCNu64, &ret->n_yara,
-	              &ret->n_hashes, &ret->n_allow_hashes) == 3;
+	struct ruleset_counts *c = &ret->counts;
+	char note[16] = "";
+	int n;
+
+	if (strncmp(text, "key=", 4) != 0)
+		return false;
+	for (unsigned i = 0; i < sizeof(ret->key); i++)
+		if (sscanf(text + 4 + 2 * i, "%2hhx", &ret->key[i]) != 1)
+			return false;
+	n = sscanf(text + 4 + 2 * sizeof(ret->key),
+	           "\nyara=%" SCNu64 " hashes=%" SCNu64 " allow=%" SCNu64 "%15s", &c->n_yara,
+	           &c->n_hashes, &c->n_allow_hashes, note);
+	ret->keep = n == 3; /* else "kept" or "changed" */
+	return n >= 3;
 }
 
 static int on_exit_of_child(sd_event_source *source, const siginfo_t *si, void *userdata)
 {
 	struct compile *c = userdata;
-	struct ruleset_counts counts = {0};
+	struct compile_result result = {.image_fd = -1};
 	char why[128];
 	const char *error = NULL;
 
@@ -92,7 +106,7 @@ static int on_exit_of_child(sd_event_source *source, const siginfo_t *si, void *
 	take_output(&c->out);
 	take_output(&c->err);
 	if (si->si_code == CLD_EXITED && si->si_status == 0) {
-		if (!parse_counts(c->out.text, &counts))
+		if (!parse_output(c->out.text, &result))
 			error = "custos-compile said nothing that can be understood";
 	} else if (c->err.len > 0) {
 		while (c->err.len && c->err.text[c->err.len - 1] == '\n')
@@ -105,7 +119,9 @@ static int on_exit_of_child(sd_event_source *source, const siginfo_t *si, void *
 		               si->si_status);
 		error = why;
 	}
-	c->done(c->userdata, error ? -1 : fd_take(&c->image_fd), &counts, error);
+	if (!error)
+		result.image_fd = fd_take(&c->image_fd);
+	c->done(c->userdata, &result, error);
 	(void)compile_free(c);
 	return 0;
 }
@@ -119,16 +135,20 @@ static size_t add_paths(char **argv, size_t n, const char *option, const struct 
 	return n;
 }
 
-static pid_t run(struct compile *c, const struct conf *conf, uid_t uid, gid_t gid, int out,
-                 int err)
+static pid_t run(struct compile *c, const struct conf *conf, uid_t uid, gid_t gid,
+                 const int fds_of_child[3])
 {
 	_cleanup_(freep) char *program = helper_path("custos-compile");
 	_cleanup_(freep) char **argv = NULL;
 	char uid_text[16], gid_text[16];
-	const struct spawn_fd fds[] = {{out, 1}, {err, 2}, {c->image_fd, IMAGE_FD}};
+	const struct spawn_fd fds[] = {{fds_of_child[0], 1},
+	                               {fds_of_child[1], 2},
+	                               {c->image_fd, IMAGE_FD},
+	                               {fds_of_child[2], KEPT_FD}};
+	const bool kept = fds_of_child[2] >= 0;
 	size_t n = 0;
 
-	argv = calloc(8 + 2 * (conf->yara.n + conf->hashes.n + conf->allow_hashes.n),
+	argv = calloc(11 + 2 * (conf->yara.n + conf->hashes.n + conf->allow_hashes.n),
 	              sizeof(*argv));
 	if (!argv || !program)
 		return -ENOMEM;
@@ -137,6 +157,11 @@ static pid_t run(struct compile *c, const struct conf *conf, uid_t uid, gid_t gi
 	argv[n++] = program;
 	argv[n++] = "--out-fd";
 	argv[n++] = "3";
+	argv[n++] = "--key";
+	if (kept) {
+		argv[n++] = "--kept-fd";
+		argv[n++] = "4";
+	}
 	if (geteuid() == 0) {
 		argv[n++] = "--uid";
 		argv[n++] = uid_text;
@@ -146,7 +171,7 @@ static pid_t run(struct compile *c, const struct conf *conf, uid_t uid, gid_t gi
 	n = add_paths(argv, n, "--yara", &conf->yara);
 	n = add_paths(argv, n, "--hashes", &conf->hashes);
 	(void)add_paths(argv, n, "--allow-hashes", &conf->allow_hashes);
-	return spawn(program, argv, fds, ARRAY_SIZE(fds), c->own_pid);
+	return spawn(program, argv, fds, ARRAY_SIZE(fds) - !kept, c->own_pid);
 }
 
 static int watch(struct compile *c, sd_event *event)
@@ -161,7 +186,7 @@ static int watch(struct compile *c, sd_event *event)
 }
 
 static int launch(struct compile *c, sd_event *event, const struct conf *conf, uid_t uid,
-                  gid_t gid)
+                  gid_t gid, int kept_fd)
 {
 	int out[2], err[2];
 
@@ -176,14 +201,14 @@ static int launch(struct compile *c, sd_event *event, const struct conf *conf, u
 	/* Only our ends: the child's writes may block, that holds up nobody else. */
 	(void)fcntl(out[0], F_SETFL, O_NONBLOCK);
 	(void)fcntl(err[0], F_SETFL, O_NONBLOCK);
-	c->pid = run(c, conf, uid, gid, out[1], err[1]);
+	c->pid = run(c, conf, uid, gid, (const int[3]){out[1], err[1], kept_fd});
 	(void)close(out[1]);
 	(void)close(err[1]);
 	return c->pid < 0 ? c->pid : watch(c, event);
 }
 
 int compile_start(sd_event *event, const struct conf *conf, uid_t uid, gid_t gid,
-                  _Atomic uint32_t *own_pid, compile_fn done, void *userdata,
+                  int kept_fd, _Atomic uint32_t *own_pid, compile_fn done, void *userdata,
                   struct compile **ret)
 {
 	struct compile *c = calloc(1, sizeof(*c));
@@ -196,7 +221,7 @@ int compile_start(sd_event *event, const struct conf *conf, uid_t uid, gid_t gid
 	c->userdata = userdata;
 	c->out.fd = c->err.fd = -1;
 	c->image_fd = memfd_create("custos-rules", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	r = c->image_fd < 0 ? -errno : launch(c, event, conf, uid, gid);
+	r = c->image_fd < 0 ? -errno : launch(c, event, conf, uid, gid, kept_fd);
 	if (r < 0) {
 		(void)compile_free(c);
 		return r;

@@ -2,23 +2,33 @@
 /* Compile: runs custos-compile, which turns the configured rules into one sealed image */
 #pragma once
 
+#include <stdbool.h>
 #include <systemd/sd-event.h>
 
 #include "custos/conf.h"
+#include "custos/digest.h"
 #include "custos/ruleset.h"
 
 struct compile;
 
-/* @image_fd: sealed memory, consumed by the callee; -1 when @error (text of every error) is set. */
-typedef void (*compile_fn)(void *userdata, int image_fd, const struct ruleset_counts *counts,
+struct compile_result {
+	int image_fd; /* sealed memory, consumed by the callee; -1 on an error */
+	struct ruleset_counts counts;
+	uint8_t key[DIGEST_MAX_BYTES]; /* of all the image is made of */
+	bool keep; /* it is new, and the key is surely its own: worth keeping */
+};
+
+/* @error: text of every error, or NULL. */
+typedef void (*compile_fn)(void *userdata, const struct compile_result *result,
                            const char *error);
 
 /**
  * compile_start() - start compiling in a sandboxed child
+ * @kept_fd: an image that was kept (borrowed): taken if it would come out again. -1: none
  * @own_pid: where the child enters its pid; see spawn()
  * @done:    called once from the event loop, after which *ret is gone
  */
 int compile_start(sd_event *event, const struct conf *conf, uid_t uid, gid_t gid,
-                  _Atomic uint32_t *own_pid, compile_fn done, void *userdata,
+                  int kept_fd, _Atomic uint32_t *own_pid, compile_fn done, void *userdata,
                   struct compile **ret);
 struct compile *compile_free(struct compile *c); /* kills a child that still runs */

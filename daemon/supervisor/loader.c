@@ -11,6 +11,7 @@
 #include "daemon/supervisor/loader.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@
 
 #include "daemon/supervisor/compile.h"
 #include "daemon/supervisor/pair.h"
+#include "daemon/supervisor/rules-kept.h"
 
 #define WAITERS_MAX 64 /* as many as the admin socket has connections, and ourselves */
 
@@ -40,6 +42,9 @@ struct loader {
 	struct ruleset_counts counts;
 	uint64_t generation;     /* number of the one on its way */
 	struct compile *compile;
+	struct rules_kept *kept;
+	int fresh_fd;            /* an image that is worth keeping once it is in force; -1 */
+	uint8_t key[DIGEST_MAX_BYTES]; /* its key */
 	struct waiter now[WAITERS_MAX + 1], next[WAITERS_MAX + 1];
 	size_t n_now, n_next;
 };
@@ -128,10 +133,10 @@ static struct settings settings_of(const struct conf *c, const struct policy *p)
 	};
 }
 
-static void on_compiled(void *userdata, int image_fd, const struct ruleset_counts *counts,
-                        const char *error)
+static void on_compiled(void *userdata, const struct compile_result *result, const char *error)
 {
 	struct loader *l = userdata;
+	int image_fd = result->image_fd;
 	struct settings s = settings_of(&l->conf, l->policy);
 	_cleanup_(freep) char *text = NULL;
 	size_t len;
@@ -142,7 +147,12 @@ static void on_compiled(void *userdata, int image_fd, const struct ruleset_count
 		finish(l, error);
 		return;
 	}
-	l->counts = *counts;
+	l->counts = result->counts;
+	l->fresh_fd = fd_close(l->fresh_fd);
+	if (result->keep) {
+		l->fresh_fd = fcntl(image_fd, F_DUPFD_CLOEXEC, 0); /* -1: compiled again next time */
+		memcpy(l->key, result->key, sizeof(l->key));
+	}
 	r = policy_image(l->policy, &text, &len);
 	policy_fd = r < 0 ? r : shm_from_bytes("custos-policy", text, len);
 	if (policy_fd < 0) {
@@ -160,7 +170,7 @@ static void on_compiled(void *userdata, int image_fd, const struct ruleset_count
 static int begin(struct loader *l)
 {
 	_cleanup_(diag_deinit) struct diag d = DIAG_NULL;
-	int r;
+	int kept_fd, r;
 
 	l->busy = true;
 	r = loader_read(l->m->config_root, &l->conf, &l->policy, &d);
@@ -173,8 +183,10 @@ static int begin(struct loader *l)
 		return r;
 	}
 	l->generation++;
-	r = compile_start(l->m->event, &l->conf, l->uid, l->gid,
+	kept_fd = rules_kept_open(l->kept);
+	r = compile_start(l->m->event, &l->conf, l->uid, l->gid, kept_fd,
 	                  &l->m->shared->own_pids[OWN_COMPILE], on_compiled, l, &l->compile);
+	(void)fd_close(kept_fd);
 	if (r < 0)
 		fail(l, "starting custos-compile", r);
 	return r;
@@ -215,10 +227,16 @@ static void commit(struct loader *l)
 
 void loader_answered(struct loader *l, uint32_t generation, const char *error)
 {
+	int fresh_fd;
+
 	if (!expects(l, generation))
 		return;
-	if (!error)
+	fresh_fd = fd_take(&l->fresh_fd); /* finish() may begin the next load */
+	if (!error) {
 		commit(l);
+		rules_kept_store(l->kept, fd_take(&fresh_fd), l->key);
+	}
+	(void)fd_close(fresh_fd);
 	finish(l, error);
 }
 
@@ -233,7 +251,12 @@ int loader_new(struct manager *m, uid_t uid, gid_t gid, loader_finished_fn finis
 	l->uid = uid;
 	l->gid = gid;
 	l->finished = finished;
+	l->fresh_fd = -1;
 	conf_init(&l->conf);
+	if (rules_kept_new(m->state_dir, &l->kept) < 0) {
+		free(l);
+		return -ENOMEM;
+	}
 	*ret = l;
 	return 0;
 }
@@ -243,6 +266,8 @@ struct loader *loader_free(struct loader *l)
 	if (!l)
 		return NULL;
 	l->compile = compile_free(l->compile);
+	l->kept = rules_kept_free(l->kept);
+	(void)fd_close(l->fresh_fd);
 	policy_freep(&l->policy);
 	conf_deinit(&l->conf);
 	free(l);

@@ -106,3 +106,17 @@ static inline const void *image_section(const struct image *im, enum image_secti
 		return NULL;
 	return (const uint8_t *)im->mem + image_header(im)->sections[s].offset;
 }
+
+/* --- keeping: a file of custosd, and the key that says what its image was made of --- */
+
+#define KEPT_MAGIC "CUSTOSKI"
+/* Larger images are not kept: what takes long with those is reading the lists, which
+ * the key needs, too. */
+#define KEPT_BYTES_MAX ((uint64_t)256 << 20)
+
+/* At offset 0; the image follows. Its own checksum says whether it is whole. */
+struct kept_header {
+	char magic[8];
+	uint8_t key[DIGEST_MAX_BYTES];
+	uint8_t reserved[24]; /* zero */
+};

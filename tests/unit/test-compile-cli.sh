@@ -43,4 +43,39 @@ expect no_output 2 '' any --yara good.yar
 expect uid_without_gid 2 '' any --out-fd 3 --uid 1
 expect not_a_number 2 '' any --out-fd 3x
 expect closed_output 1 '' any --out-fd 99
+
+# What was kept is taken for the same inputs, and for no others.
+keep() {
+	printf CUSTOSKI
+	sed -n '1s/^key=//p' out | python3 -c "import sys; sys.stdout.buffer.write(bytes.fromhex(sys.stdin.read()))"
+	head -c 24 /dev/zero
+	cat image
+}
+# kept NAME NOTE ARGUMENT...: the last line ends with NOTE, the image is the one of before, or not
+kept() {
+	name=$1 note=$2
+	shift 2
+	if ! "$compile" --out-fd 3 --key --kept-fd 4 "$@" >out 2>err 3>image 4<kept ||
+		[ "$(tail -n 1 out)" != "$note" ]; then
+		echo "FAIL $name"
+		cat out err
+		failed=1
+	fi
+}
+if command -v python3 >/dev/null; then
+	"$compile" --out-fd 3 --key --yara good.yar --hashes good.hashes >out 3>image || failed=1
+	keep >kept
+	cp image first
+	kept same 'yara=1 hashes=1 allow=0 kept' --yara good.yar --hashes good.hashes
+	cmp image first || failed=1
+	kept other_inputs 'yara=1 hashes=0 allow=0' --yara good.yar
+	echo 'rule b { condition: false } rule c { condition: false }' >>good.yar
+	kept other_text 'yara=3 hashes=1 allow=0' --yara good.yar --hashes good.hashes
+	keep >kept
+	printf x | dd of=kept bs=1 seek=500 conv=notrunc 2>/dev/null
+	kept damaged 'yara=3 hashes=1 allow=0' --yara good.yar --hashes good.hashes
+	keep >kept
+	kept taken 'yara=3 hashes=1 allow=0 kept' --yara good.yar --hashes good.hashes
+fi
+expect kept_without_key 2 '' any --out-fd 3 --kept-fd 4
 exit $failed
