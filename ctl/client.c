@@ -65,6 +65,17 @@ int client_open(struct client *c, const struct ctl *ctl)
 	return CTL_OK;
 }
 
+bool client_is_served(const struct ctl *ctl)
+{
+	_cleanup_(fd_closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+
+	if (fd < 0 || strlen(ctl->socket_path) >= sizeof(sa.sun_path))
+		return false;
+	memcpy(sa.sun_path, ctl->socket_path, strlen(ctl->socket_path));
+	return connect(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0;
+}
+
 void client_deinit(struct client *c)
 {
 	c->fd = fd_close(c->fd);

@@ -23,6 +23,8 @@ struct client {
  * a message that says what to do. */
 int client_open(struct client *c, const struct ctl *ctl);
 void client_deinit(struct client *c);
+/* Does anybody listen? Says nothing. */
+bool client_is_served(const struct ctl *ctl);
 
 /**
  * client_send() - send one call

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,59 @@
 
 /* Rules may take minutes to compile, on a slow machine, when there are many. */
 #define RELOAD_TIMEOUT_MSEC (600 * 1000)
+/* As the unit's TimeoutStartSec=: it may have to compile rules. */
+#define SUCCESSOR_TIMEOUT_MSEC (90 * 1000)
+#define SUCCESSOR_LOOK_MSEC 20
+
+/* Another version of custosd takes over: @c ends with the old one, and the new one listens once it
+ * protects. */
+static int await_successor(const struct ctl *ctl, struct client *c, json_t **ret)
+{
+	struct pollfd pfd = {.fd = c->fd, .events = POLLIN};
+	json_t *status = NULL;
+	int r = CTL_NOT_RUNNING;
+
+	if (poll(&pfd, 1, SUCCESSOR_TIMEOUT_MSEC) == 0) {
+		(void)ctl_error("the running custosd does not make place for the version that "
+		                "is installed");
+		return CTL_TIMEOUT;
+	}
+	for (unsigned i = 0; i < SUCCESSOR_TIMEOUT_MSEC / SUCCESSOR_LOOK_MSEC; i++) {
+		if (client_is_served(ctl)) {
+			r = client_call(ctl, "Status", NULL, CLIENT_TIMEOUT_MSEC, &status);
+			break;
+		}
+		(void)poll(NULL, 0, SUCCESSOR_LOOK_MSEC);
+	}
+	if (r == CTL_NOT_RUNNING)
+		return ctl_error("the version of custosd that is installed does not come up: see "
+		                 "'journalctl -t custosd'");
+	if (r == CTL_OK)
+		*ret = json_incref(json_object_get(status, "rules"));
+	json_decref(status);
+	return r;
+}
+
+static int reload(const struct ctl *ctl, json_t **ret)
+{
+	_cleanup_(client_deinit) struct client c = CLIENT_NULL;
+	struct varlink_message m;
+	int r = client_open(&c, ctl);
+
+	if (r == CTL_OK)
+		r = client_send(&c, "Reload", NULL, 0, NULL, 0);
+	if (r == CTL_OK)
+		r = client_receive(&c, RELOAD_TIMEOUT_MSEC, &m);
+	if (r != CTL_OK)
+		return r;
+	*ret = json_incref(m.parameters);
+	varlink_message_deinit(&m);
+	if (out_int(*ret, "generation") != 0)
+		return CTL_OK;
+	json_decref(*ret);
+	*ret = NULL;
+	return await_successor(ctl, &c, ret);
+}
 
 int verb_reload(struct ctl *ctl, int argc, char **argv)
 {
@@ -31,7 +85,7 @@ int verb_reload(struct ctl *ctl, int argc, char **argv)
 	if (getopt_long(argc, argv, "", options, NULL) >= 0 ||
 	    !ctl_args_ok(argv[0], argc, 0, 0))
 		return CTL_ERROR;
-	r = client_call(ctl, "Reload", NULL, RELOAD_TIMEOUT_MSEC, &reply);
+	r = reload(ctl, &reply);
 	if (r != CTL_OK)
 		return r;
 	if (ctl->json != CTL_JSON_OFF)

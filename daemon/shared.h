@@ -54,7 +54,7 @@ _Static_assert(FD_BACK + N_PLACES * READERS_MAX <= FD_LOW, "fixed descriptors fi
 #define NOFILE_NEEDED (FD_LOW + N_SLOTS + 64)
 
 /* Index into own_pids; the broker's helpers have the rest. */
-enum own_pid { OWN_SUPERVISOR, OWN_KEEPER, OWN_COMPILE, OWN_ANCHOR, OWN_PIDS_MAX = 16 };
+enum own_pid { OWN_SUPERVISOR, OWN_KEEPER, OWN_COMPILE, OWN_ANCHOR, OWN_RENEW, OWN_PIDS_MAX = 16 };
 #define KEEPER_LOST_MAX 8 /* scanners that were killed and do not end: each keeps its memory */
 /* A scan that no opener waits for may take this long; bounded all the same. */
 #define UNTIMED_SCAN_NSEC (60 * NSEC_PER_SEC)

@@ -222,8 +222,11 @@ static void settle(struct keeper *k, nsec_t now)
 		k->leaving = true;
 	if (k->leaving) {
 		children_drain_others(k, N_PLACES, COMMAND_DRAIN);
-		if (!children_any(k))
+		if (!children_any(k)) {
+			/* The anchor need not wait until somebody has buried us. */
+			atomic_store(&k->shared->own_pids[OWN_KEEPER], 0);
 			_exit(0);
+		}
 		return;
 	}
 	if (k->pending.number)

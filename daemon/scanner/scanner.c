@@ -158,8 +158,10 @@ static _Noreturn void drain(struct scanner *sc)
 		uint32_t key = waitpoint_prepare(&sc->slots->freed);
 
 		if (atomic_load(&sc->n_reading) == 0 &&
-		    !slots_any_owned(sc->slots, sc->cfg.number))
+		    !slots_any_owned(sc->slots, sc->cfg.number)) {
+			atomic_store(&in->pid, 0); /* nobody need wait until we are buried */
 			_exit(EXIT_DRAINED);
+		}
 		if (atomic_fetch_and(&in->commands, ~(uint32_t)COMMAND_PING) & COMMAND_PING)
 			atomic_fetch_add(&in->pongs, 1);
 		/* Each slot set free wakes one waiter; another waiter may have eaten ours. */

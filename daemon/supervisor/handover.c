@@ -25,14 +25,19 @@
 
 #include "custos/cleanup.h"
 
+#include "daemon/shared.h"
 #include "daemon/supervisor/journal.h"
+
+#define BURY_USEC        (100 * 1000)
+#define BURY_LOOKS_AFTER 10
 
 struct handover {
 	struct manager *m;
 	int fifo;                   /* ours */
 	int predecessor;            /* writing end of the one before; -1: nobody is there */
 	char *path, *new_path;
-	sd_event_source *gone;
+	sd_event_source *gone, *bury;
+	unsigned n_looks;           /* since it has gone */
 };
 
 /* Only one that root made: the runtime directory is ours, but it may be a test's. */
@@ -76,6 +81,7 @@ struct handover *handover_free(struct handover *h)
 	if (!h)
 		return NULL;
 	h->gone = sd_event_source_disable_unref(h->gone);
+	h->bury = sd_event_source_disable_unref(h->bury);
 	if (h->new_path)
 		(void)unlink(h->new_path); /* ENOENT: it was announced */
 	(void)fd_close(h->fifo);
@@ -89,6 +95,35 @@ struct handover *handover_free(struct handover *h)
 int handover_fd(const struct handover *h)
 {
 	return h->fifo;
+}
+
+/* Had the custosd before been this very process (renew.c), its children were ours. Those we started ourselves are
+ * waited for by the event loop. */
+static void bury_strangers(const struct manager *m)
+{
+	siginfo_t si = {0};
+
+	while (waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT) == 0 && si.si_pid > 0) {
+		for (unsigned i = 0; i < OWN_PIDS_MAX; i++)
+			if (atomic_load(&m->shared->own_pids[i]) == (uint32_t)si.si_pid)
+				return;
+		(void)waitpid(si.si_pid, NULL, WNOHANG);
+		si.si_pid = 0;
+	}
+}
+
+/* Until the last one, which closes the FIFO before it can be waited for. */
+static int on_bury(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct handover *h = userdata;
+
+	bury_strangers(h->m);
+	if (h->predecessor < 0 && h->n_looks++ >= BURY_LOOKS_AFTER) {
+		h->bury = sd_event_source_disable_unref(h->bury);
+		return 0;
+	}
+	(void)sd_event_source_set_time(source, usec + BURY_USEC);
+	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
 static int on_gone(sd_event_source *source, int fd, uint32_t revents, void *userdata)
@@ -107,6 +142,9 @@ static int on_gone(sd_event_source *source, int fd, uint32_t revents, void *user
 
 int handover_announce(struct handover *h)
 {
+	uint64_t now;
+	int r;
+
 	if (rename(h->new_path, h->path) < 0)
 		return -errno;
 	if (h->predecessor < 0)
@@ -116,7 +154,9 @@ int handover_announce(struct handover *h)
 		h->predecessor = fd_close(h->predecessor);
 		return 0;
 	}
-	return sd_event_add_io(h->m->event, &h->gone, h->predecessor, 0, on_gone, h);
+	(void)sd_event_now(h->m->event, CLOCK_MONOTONIC, &now);
+	r = sd_event_add_io(h->m->event, &h->gone, h->predecessor, 0, on_gone, h);
+	return r < 0 ? r : sd_event_add_time(h->m->event, &h->bury, CLOCK_MONOTONIC, now, 1, on_bury, h);
 }
 
 bool handover_pending(const struct handover *h)

@@ -8,6 +8,7 @@ struct manager_options {
 	const char *config_root; /* NULL: the usual lookup */
 	const char *runtime_dir;
 	const char *state_dir;
+	char *const *argv;       /* as main() got it, for the version that takes over */
 };
 
 /* Start, serve, stop. Return: the exit code (interface.md: 0 stopped, 1 failed, 78 configuration). */

@@ -15,6 +15,7 @@
 #include "custos/fan.h"
 
 #include "daemon/supervisor/lifecycle.h"
+#include "daemon/supervisor/spawn.h"
 
 #define EXIT_USAGE 2
 
@@ -79,10 +80,12 @@ int main(int argc, char **argv)
 	struct manager_options options = {
 		.runtime_dir = "/run/custos",
 		.state_dir = "/var/lib/custos",
+		.argv = argv,
 	};
 	char why[512];
 	int exit_code, what = parse(argc, argv, &options, &exit_code);
 
+	(void)own_path();
 	if (what < 0)
 		return exit_code;
 	if (what == 1)

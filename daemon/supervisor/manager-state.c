@@ -23,6 +23,7 @@
 #include "daemon/supervisor/loader.h"
 #include "daemon/supervisor/pair.h"
 #include "daemon/supervisor/quarantine.h"
+#include "daemon/supervisor/renew.h"
 #include "daemon/supervisor/requests.h"
 
 static const char *const state_names[] = {
@@ -160,6 +161,8 @@ void manager_coverage_row(const struct manager *m, size_t i, struct coverage_row
 
 int manager_reload(struct manager *m, manager_reload_fn done, void *userdata)
 {
+	if (m->ready_sent && renew_is_due())
+		return renew_start(m, done, userdata);
 	return loader_request(m->loader, done, userdata);
 }
 

@@ -35,6 +35,7 @@
 #include "daemon/supervisor/memory.h"
 #include "daemon/supervisor/pair.h"
 #include "daemon/supervisor/quarantine.h"
+#include "daemon/supervisor/renew.h"
 #include "daemon/supervisor/requests.h"
 #include "daemon/supervisor/server.h"
 #include "daemon/supervisor/statistics.h"
@@ -324,6 +325,7 @@ static int start(struct manager *m)
 
 static void deinit(struct manager *m)
 {
+	m->renew = renew_free(m->renew);
 	m->server = server_free(m->server);
 	m->requests = requests_free(m->requests);
 	m->loader = loader_free(m->loader);
@@ -377,5 +379,11 @@ int manager_run(const struct manager_options *options)
 		m.exit_code = 1;
 	}
 	deinit(&m);
+	if (m.renew_at_end) {
+		r = renew_execute(options->argv);
+		(void)fprintf(stderr, "custosd: the version that is installed cannot be started: %s\n",
+		              strerror(-r));
+		return 1; /* the service manager tries again; the pair waits for it */
+	}
 	return m.exit_code;
 }

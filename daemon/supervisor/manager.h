@@ -25,6 +25,7 @@ struct drain;       /* drain.h: records out of shared memory */
 struct broker;      /* broker.h: own thread */
 struct holder;      /* holder.h: own thread */
 struct handover;    /* handover.h: a pair of the custosd before */
+struct renew;       /* renew.h: another version of us is being checked */
 struct quarantine;  /* quarantine.h: own thread */
 struct varlink_server;
 struct json_t;      /* jansson.h, which those who look inside include */
@@ -72,6 +73,8 @@ struct manager {
 	struct quarantine *quarantine;
 	struct holder *holder;
 	struct handover *handover;
+	struct renew *renew;      /* NULL: none is under way */
+	bool renew_at_end;        /* renew.c: the program in our place is to be executed */
 	int group, shared_fd, facts_kick, audit_kick, hold_kick; /* -1 when not open */
 	bool stopping, ready_sent, pair_lost;
 	int exit_code;
@@ -117,7 +120,8 @@ void manager_coverage_row(const struct manager *m, size_t i, struct coverage_row
 
 /**
  * manager_reload() - read configuration, policy and rules again, and switch when all are good
- * @done: called once from the event loop; @error is NULL on success, else every error as text
+ * @done: called once from the event loop; @error is NULL on success, else every error as text; generation 0:
+ *        another version of custosd is installed, and takes over
  *
  * Several callers may wait for the same reload.
  */

@@ -238,19 +238,20 @@ struct varlink_server *server_free(struct varlink_server *s)
 {
 	if (!s)
 		return NULL;
-	while (!LIST_EMPTY(&s->open))
-		connection_close(LIST_FIRST(&s->open));
-	free_closed(s);
 	if (s->listen) { /* complete, and so ours: the notifier and the socket's name */
 		history_set_notify(s->m->history, NULL, NULL);
 		(void)unlink(
 			s->path); /* may be gone: RUNTIME_DIR is systemd's to remove */
 	}
+	/* Before the connections: who sees one end finds nobody, or whoever comes next. */
 	sd_event_source_disable_unref(s->listen);
+	s->fd = fd_close(s->fd);
+	while (!LIST_EMPTY(&s->open))
+		connection_close(LIST_FIRST(&s->open));
+	free_closed(s);
 	sd_event_source_disable_unref(s->resume);
 	sd_event_source_disable_unref(s->news);
 	sd_event_source_disable_unref(s->reap);
-	s->fd = fd_close(s->fd);
 	free(s->path);
 	free(s);
 	return NULL;

@@ -88,14 +88,25 @@ pid_t spawn(const char *path, char *const argv[], const struct spawn_fd *fds, si
 	_exit(127);
 }
 
+const char *own_path(void)
+{
+	static char path[PATH_MAX]; /* written by the first call, from main() */
+	ssize_t n;
+
+	if (path[0] == '\0') {
+		n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+		path[n > 0 ? n : 0] = '\0';
+	}
+	return path;
+}
+
 char *helper_path(const char *name)
 {
 	char self[PATH_MAX];
 	char *path = NULL;
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
-	if (n > 0) {
-		self[n] = '\0';
+	memcpy(self, own_path(), sizeof(self));
+	if (*self) {
 		if (asprintf(&path, "%s/%s", dirname(self), name) < 0)
 			return NULL;
 		if (access(path, X_OK) == 0)

@@ -27,6 +27,14 @@ pid_t spawn(const char *path, char *const argv[], const struct spawn_fd *fds, si
             _Atomic uint32_t *own_pid);
 
 /**
+ * own_path() - where the running custosd was started from; "" when /proc does not tell
+ *
+ * First called by main(), before the mount namespace is left: later the kernel may tell the name as seen from a
+ * namespace that has ended, or that of a program which has been replaced.
+ */
+const char *own_path(void);
+
+/**
  * helper_path() - where a helper program of ours is
  *
  * Next to the running custosd (a build tree), or in the installed libexec directory.
