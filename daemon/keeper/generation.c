@@ -55,8 +55,10 @@ int generation_load(struct generation *g, const struct message *msg, const int *
 		(void)snprintf(why, why_size, "the policy image cannot be loaded: %s",
 		               strerror(-r));
 		generation_unload(g);
+		return r;
 	}
-	return r;
+	g->min_timeout = policy_min_timeout(g->policy, g->settings.timeout);
+	return 0;
 }
 
 void generation_unload(struct generation *g)

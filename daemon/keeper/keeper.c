@@ -25,7 +25,6 @@
 #include "custos/clock.h"
 #include "custos/fan.h"
 
-#define TICK_MSEC       250 /* how often hanging is looked for */
 #define DYING_TICK_MSEC 20
 #define TRIAL_TICK_MSEC 2 /* a new generation's scanner starts in a few milliseconds   \
 	                   */
@@ -210,8 +209,6 @@ static bool obey(struct keeper *k)
 /* Bring what is into line with what should be. */
 static void settle(struct keeper *k, nsec_t now)
 {
-	struct child *active = children_active(k);
-
 	if (k->stopping) {
 		children_drain_others(k, N_PLACES, COMMAND_FINISH);
 		if (!children_any(k))
@@ -232,7 +229,7 @@ static void settle(struct keeper *k, nsec_t now)
 	if (k->pending.number)
 		try_pending(k);
 	announce(k);
-	if ((!active || active->dying) && k->current.number)
+	if (k->current.number)
 		watch_deadlines(k, now);
 	if (lost_overrun(k) && k->current.number)
 		lost_answer_queue(k);
@@ -268,7 +265,8 @@ static int tick_msec(const struct keeper *k)
 {
 	if (k->pending.number || k->loaded.type || k->leaving_since)
 		return TRIAL_TICK_MSEC;
-	return children_end_slowly(k) ? DYING_TICK_MSEC : TICK_MSEC;
+	return children_end_slowly(k) ? MIN(DYING_TICK_MSEC, watch_tick_msec(k)) :
+	                                 watch_tick_msec(k);
 }
 
 void keeper_run(struct keeper *k)

@@ -18,6 +18,7 @@ struct generation {
 	struct ruleset *rules;
 	struct policy *policy;
 	struct settings settings;
+	nsec_t min_timeout; /* of any policy line */
 	bool tried;       /* a scanner of it has been started */
 };
 
@@ -31,8 +32,9 @@ struct child {
 	bool hung;       /* we killed it because it hung */
 	nsec_t drain_by; /* when to lose patience */
 	bool trial;      /* the first of its generation; not sealed yet */
-	nsec_t pinged;   /* when the last ping was sent; 0: none is out */
+	nsec_t pinged;   /* when (own time) the last ping was sent; 0: none is out */
 	uint32_t pings;  /* sent so far */
+	nsec_t stuck_scan, stuck_since, stuck_cpu; /* watch.c: the scan that is late */
 	nsec_t dying;   /* its main thread has ended, or it was killed, but it cannot be
 	                   reaped: since */
 	bool inherited; /* an earlier keeper's child: the supervisor tells when it has
@@ -61,7 +63,8 @@ struct keeper {
 	nsec_t hurry;              /* do not clone before this moment: crash loop */
 	unsigned n_quick_deaths;   /* in a row, shortly after the start */
 	struct generation pending; /* loaded; in force once a scanner of it is sealed */
-	nsec_t idle_since;         /* the kernel's queue has not moved since; 0: it is empty */
+	nsec_t own_time, looked_at; /* watch.c: time in which we had a CPU */
+	nsec_t idle_since;         /* the kernel's queue has not moved since (own time); 0: it is empty */
 	uint64_t idle_events;      /* events read by then */
 	struct message loaded;     /* to be told once no older scanner reads; type 0: none */
 	struct message unsent;     /* news that must arrive; type 0: none */
@@ -124,7 +127,8 @@ void lost_answer_queue(struct keeper *k);     /* in place of a scanner */
 
 /* watch.c */
 void watch_children(struct keeper *k, nsec_t now); /* kill what hangs */
-void watch_deadlines(struct keeper *k, nsec_t now); /* answer what is late while nobody else can */
+void watch_deadlines(struct keeper *k, nsec_t now); /* answer what is late and nobody else answers */
+int watch_tick_msec(const struct keeper *k);       /* how often to look */
 
 /* keeper.c */
 void keeper_anchor(struct keeper *k); /* clone an anchor and tell the supervisor */

@@ -2,8 +2,9 @@
 /*
  * Watch: a scanner that lives but does not work
  *
- * Owns: the decision that a scanner hangs, and the answers that are due while there is none.
- * Must not own: reaping and recovery (children.c): hanging ends as any other death.
+ * Owns: the decision that a scanner hangs, and the answers that are due while there is
+ * none. Must not own: reaping and recovery (children.c): hanging ends as any other
+ * death.
  *
  * This works without PID 1 and without the supervisor (boot.md §3.2).
  */
@@ -11,83 +12,171 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <time.h>
 
 #include "custos/clock.h"
 
-/* An event that is this late although a deadline thread exists: the scanner hangs as a whole. */
-#define HUNG_AFTER_NSEC (1 * NSEC_PER_SEC)
-/* A file that is being looked at for this long past its deadline: libyara's time-out is not hard. */
-#define STUCK_AFTER_NSEC (5 * NSEC_PER_SEC)
-/* A file that waits this long makes us ask whether the scanner is there at all; a second without a
- * word means that it is stopped. Well before Timeout=3s, after which the file is answered unjudged. */
-#define PING_AFTER_NSEC  (500 * NSEC_PER_MSEC)
-#define PONG_WITHIN_NSEC (1 * NSEC_PER_SEC)
-/* A new generation's first scanner has this long to start its threads and seal itself. */
+/* All patience is a share of the shortest time-out of any policy line, within bounds:
+ * what hangs is gone before two deadlines have passed, and what is slow on a slow
+ * machine is left alone (docs/adr/0028). */
+#define LEAST_NSEC      (50 * NSEC_PER_MSEC)
+#define MOST_NSEC       (1 * NSEC_PER_SEC)
+#define TICK_MOST_MSEC  250
+#define TICK_LEAST_MSEC 10
+/* Past its deadline for so long without using the CPU: it waits in the kernel (lost.c).
+ */
+#define BLOCKED_AFTER_NSEC (5 * NSEC_PER_SEC)
+/* An answer of ours may come before the scanner's: it is given the time of a wake-up
+ * first. */
+#define AFTER_DEADLINE_NSEC (20 * NSEC_PER_MSEC)
+/* A scanner that has just been cloned has this long to start its threads and seal
+ * itself. */
 #define SEAL_PATIENCE_NSEC (5 * NSEC_PER_SEC)
+/* Longer than this past our tick, and it was we who were not running. */
+#define TICK_SLACK_NSEC (20 * NSEC_PER_MSEC)
 
-/* Is a worker on this slot that does not come back? */
-static bool is_stuck(const struct slot *slot, nsec_t deadline, nsec_t now)
+static nsec_t share(const struct keeper *k, unsigned nth, nsec_t most)
 {
-	nsec_t began = atomic_load(&slot->work_began);
-
-	if (began == 0 || began + STUCK_AFTER_NSEC >= now)
-		return false;
-	if (deadline == SLOT_NO_DEADLINE)
-		return began + UNTIMED_SCAN_NSEC + STUCK_AFTER_NSEC < now;
-	return deadline + STUCK_AFTER_NSEC < now;
+	return MIN(MAX(k->current.min_timeout / nth, LEAST_NSEC), most);
 }
 
-/* A worker that does not come back, or a deadline that nobody kept. */
-static bool hangs(struct keeper *k, const struct child *c, unsigned place, nsec_t now)
+int watch_tick_msec(const struct keeper *k)
+{
+	const nsec_t tick = k->current.min_timeout / 8 / NSEC_PER_MSEC;
+
+	if (k->current.number == 0)
+		return TICK_MOST_MSEC;
+	return (int)MIN(MAX(tick, (nsec_t)TICK_LEAST_MSEC), (nsec_t)TICK_MOST_MSEC);
+}
+
+/* Time as far as this process had any. Where nobody gets a CPU for seconds
+ * (docs/adr/0012), a scanner that had none either is not hung. */
+static nsec_t advance(struct keeper *k, nsec_t now)
+{
+	const nsec_t most =
+		(nsec_t)watch_tick_msec(k) * NSEC_PER_MSEC + TICK_SLACK_NSEC;
+
+	k->own_time += MIN(now - k->looked_at, most);
+	k->looked_at = now;
+	return k->own_time;
+}
+
+/* Of all threads of @pid; 0 when it is gone. The number is what clock_getcpuclockid(3)
+ * makes, which asks the kernel for more than our seal allows. */
+static nsec_t cpu_time(pid_t pid)
+{
+	const clockid_t clock =
+		(clockid_t)(~(unsigned)pid << 3 | 2U); /* all threads, CPUCLOCK_SCHED */
+	struct timespec ts;
+
+	if (clock_gettime(clock, &ts) < 0)
+		return 0;
+	return (nsec_t)timespec_nsec(&ts);
+}
+
+/* When a scan of @slot should have ended by. */
+static nsec_t due(const struct slot *slot, nsec_t began)
+{
+	nsec_t deadline = atomic_load(&slot->deadline);
+
+	return deadline == SLOT_NO_DEADLINE ? began + UNTIMED_SCAN_NSEC
+	                                    : MAX(deadline, began);
+}
+
+/* The oldest scan of @c that is late; NULL: none. */
+static const struct slot *late_scan(struct keeper *k, const struct child *c, nsec_t now)
 {
 	const struct slots *s = shared_slots(k->shared);
+	const struct slot *oldest = NULL;
+	nsec_t least = now;
 
 	for (uint32_t i = 0; i < N_SLOTS; i++) {
 		const struct slot *slot = &s->slot[i];
-		nsec_t deadline;
+		nsec_t began = atomic_load(&slot->work_began);
 
-		if (slot_owner(slot) != c->number || slot_state(slot) != SLOT_HELD)
+		if (began == 0 || slot_owner(slot) != c->number ||
+		    slot_state(slot) != SLOT_HELD || due(slot, began) >= least)
 			continue;
-		deadline = atomic_load(&slot->deadline);
-		if (is_stuck(slot, deadline, now)) {
-			atomic_store(&k->shared->place[place].crash_slot, i + 1);
-			return true;
-		}
-		if (deadline != SLOT_NO_DEADLINE && !slot_answered(slot) &&
-		    deadline + HUNG_AFTER_NSEC < now)
-			return true;
+		least = due(slot, began);
+		oldest = slot;
 	}
-	return false;
+	return oldest;
 }
 
-/* Nobody takes events out of the kernel's queue although there are slots for them: the readers are
- * stopped or stuck as a whole. Events that were never read have no deadline, so this is the only
- * place that notices. */
-static bool queue_stands_still(struct keeper *k, nsec_t now)
+/* libyara's time-out is not hard: a rule can keep a worker for good. It uses the CPU
+ * then; a scanner that was given none is not blamed, nor one that waits for a disk, for
+ * a while. */
+static bool is_stuck(struct keeper *k, struct child *c, unsigned place, nsec_t now)
+{
+	const struct slot *slot = late_scan(k, c, now);
+	const nsec_t began = slot ? atomic_load(&slot->work_began) : 0;
+	const nsec_t patience = share(k, 4, MOST_NSEC);
+
+	if (began == 0) {
+		c->stuck_scan = 0;
+		return false;
+	}
+	if (c->stuck_scan !=
+	    (began | SLOT_WORK_RULES)) { /* the bit may be set meanwhile */
+		c->stuck_scan = began | SLOT_WORK_RULES;
+		c->stuck_since = k->own_time;
+		c->stuck_cpu = cpu_time(c->pid);
+		return false;
+	}
+	if (k->own_time - c->stuck_since < patience)
+		return false;
+	if (!(began & SLOT_WORK_RULES &&
+	      cpu_time(c->pid) - c->stuck_cpu >= patience / 2) &&
+	    k->own_time - c->stuck_since < BLOCKED_AFTER_NSEC)
+		return false;
+	atomic_store(&k->shared->place[place].crash_slot,
+	             slot_index(shared_slots(k->shared), slot) + 1);
+	return true;
+}
+
+static bool is_sealed(const struct keeper *k, unsigned place)
+{
+	return atomic_load(&k->shared->place[place].sealed);
+}
+
+/* Is there nobody else to keep deadlines? */
+static bool is_alone(struct keeper *k)
+{
+	const struct child *active = children_active(k);
+
+	return !active || active->dying || !is_sealed(k, (unsigned)(active - k->child));
+}
+
+/* Nobody takes events out of the kernel's queue although there are slots for them: the
+ * readers are stopped or stuck as a whole. Events that were never read have no
+ * deadline, so this is the only place that notices. */
+static bool queue_stands_still(struct keeper *k)
 {
 	struct pollfd pfd = {.fd = FD_GROUP, .events = POLLIN};
 	uint64_t events = stats_sum(&k->shared->stats, COUNT_EVENTS) +
 	                  stats_sum(&k->shared->stats, COUNT_REFUSED_BY_KERNEL);
 
-	if (poll(&pfd, 1, 0) <= 0 || slots_all_taken(shared_slots(k->shared), N_SLOTS)) {
+	if (is_alone(k) || poll(&pfd, 1, 0) <= 0 ||
+	    slots_all_taken(shared_slots(k->shared), N_SLOTS)) {
 		k->idle_since = 0;
 		return false;
 	}
 	if (k->idle_since == 0 || events != k->idle_events) {
-		k->idle_since = now;
+		k->idle_since = k->own_time;
 		k->idle_events = events;
 		return false;
 	}
-	return now - k->idle_since > HUNG_AFTER_NSEC;
+	return k->own_time - k->idle_since > share(k, 2, MOST_NSEC);
 }
 
-/* A file that waits, or a reader seen in the middle of read(2): it may have an event that nobody will
- * ever set a deadline for. A reader is there for microseconds, so an idle scanner is not asked. */
+/* A file that waits, or a reader seen in the middle of read(2): it may have an event
+ * that nobody will ever set a deadline for. A reader is there for microseconds, so an
+ * idle scanner is not asked. */
 static bool seems_slow(struct keeper *k, const struct child *c, nsec_t now)
 {
 	const struct slots *s = shared_slots(k->shared);
 
-	if (slots_oldest_pending(s, N_SLOTS, now) > PING_AFTER_NSEC)
+	if (slots_oldest_pending(s, N_SLOTS, now) > share(k, 4, MOST_NSEC / 2))
 		return true;
 	for (uint32_t i = 0; i < N_SLOTS; i++)
 		if (slot_owner(&s->slot[i]) == c->number &&
@@ -102,9 +191,9 @@ static bool is_stopped(struct keeper *k, struct child *c, unsigned place, nsec_t
 	if (c->pinged && atomic_load(&k->shared->place[place].pongs) == c->pings)
 		c->pinged = 0;
 	if (c->pinged)
-		return now - c->pinged > PONG_WITHIN_NSEC;
+		return k->own_time - c->pinged > share(k, 4, MOST_NSEC);
 	if (seems_slow(k, c, now)) {
-		c->pinged = now;
+		c->pinged = k->own_time;
 		c->pings++;
 		children_command(k, place, COMMAND_PING);
 	}
@@ -115,9 +204,9 @@ static bool is_lost(struct keeper *k, struct child *c, unsigned place, nsec_t no
 {
 	if (c->draining && now > c->drain_by)
 		return true;
-	if (c->trial)
+	if (c->trial || !is_sealed(k, place))
 		return now - c->started > SEAL_PATIENCE_NSEC;
-	return hangs(k, c, place, now) || is_stopped(k, c, place, now);
+	return is_stuck(k, c, place, now) || is_stopped(k, c, place, now);
 }
 
 void watch_deadlines(struct keeper *k, nsec_t now)
@@ -125,6 +214,9 @@ void watch_deadlines(struct keeper *k, nsec_t now)
 	struct slots *s = shared_slots(k->shared);
 	bool may_deny = atomic_load(&k->shared->mode) != MODE_MONITOR;
 
+	/* A stopped scanner has a deadline thread that is stopped, too. */
+	if (!is_alone(k))
+		now -= AFTER_DEADLINE_NSEC;
 	for (uint32_t i = 0; i < N_SLOTS; i++) {
 		struct slot *slot = &s->slot[i];
 
@@ -139,7 +231,10 @@ void watch_deadlines(struct keeper *k, nsec_t now)
 void watch_children(struct keeper *k, nsec_t now)
 {
 	struct child *active = children_active(k);
-	bool still = queue_stands_still(k, now);
+	bool still;
+
+	(void)advance(k, now);
+	still = queue_stands_still(k);
 
 	for (unsigned i = 0; i < N_PLACES; i++) {
 		struct child *c = &k->child[i];

@@ -34,9 +34,8 @@ static void fill(const struct inquiry *q, const uint8_t *sha256, uint64_t size_b
 	memcpy(&v->word[CACHED_DIGESTS], sha256, SHA256_BYTES);
 }
 
-bool bytes_known(void *userdata, const uint8_t *sha256, uint64_t size_bytes)
+static bool is_known(struct inquiry *q, const uint8_t *sha256, uint64_t size_bytes)
 {
-	struct inquiry *q = userdata;
 	struct scanner *sc = q->w->sc;
 	const struct cache_key key = key_of(sha256);
 	struct cache_value found, now;
@@ -44,9 +43,19 @@ bool bytes_known(void *userdata, const uint8_t *sha256, uint64_t size_bytes)
 	if (sc->uses_time || !cache_get(&sc->cfg.cache, &key, &found))
 		return false;
 	fill(q, sha256, size_bytes, &now);
-	q->bytes_known = memcmp(&found, &now, sizeof(now)) == 0;
+	return memcmp(&found, &now, sizeof(now)) == 0;
+}
+
+bool bytes_known(void *userdata, const uint8_t *sha256, uint64_t size_bytes)
+{
+	struct inquiry *q = userdata;
+
+	q->bytes_known = is_known(q, sha256, size_bytes);
 	if (q->bytes_known)
-		stats_add(&sc->cfg.shared->stats, q->w->shard, COUNT_RULES_SPARED, 1);
+		stats_add(&q->w->sc->cfg.shared->stats, q->w->shard, COUNT_RULES_SPARED, 1);
+	else /* told to the keeper: the rules begin */
+		atomic_fetch_or_explicit(&q->job->slot->work_began, SLOT_WORK_RULES,
+		                         memory_order_relaxed);
 	return q->bytes_known;
 }
 

@@ -149,7 +149,7 @@ static void read_file(struct inquiry *q)
 	};
 
 	crash_working_on(slot_index(sc->slots, slot) + 1);
-	atomic_store_explicit(&slot->work_began, clock_now(), memory_order_relaxed);
+	atomic_store_explicit(&slot->work_began, clock_now() & ~SLOT_WORK_RULES, memory_order_relaxed);
 	engine_scan(q->w->engine, &in, &q->finding);
 	atomic_store_explicit(&slot->work_began, 0, memory_order_relaxed);
 	crash_working_on(0);

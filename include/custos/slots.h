@@ -56,7 +56,8 @@ struct slot {
 	nsec_t read_at;
 	usec_t wall_usec;
 	_Atomic uint64_t deadline; /* CLOCK_MONOTONIC; ~0: none */
-	_Atomic uint64_t work_began; /* CLOCK_MONOTONIC while contents are being looked at, else 0 */
+	_Atomic uint64_t work_began; /* CLOCK_MONOTONIC while contents are being looked at, else 0;
+	                              * its lowest bit: SLOT_WORK_RULES */
 	_Atomic uint32_t late_deny;  /* what to answer when the deadline passes */
 	uint32_t request;          /* SLOT_REQUEST: its number */
 	uint32_t faults;           /* crashes that happened while working on this slot */
@@ -65,6 +66,7 @@ struct slot {
 } _cacheline_;
 
 #define SLOT_NO_DEADLINE UINT64_MAX
+#define SLOT_WORK_RULES  UINT64_C(1) /* all bytes are in memory; from now on nothing but the CPU is needed */
 
 struct slots {
 	struct waitpoint freed;  /* readers that found no free slot */
