@@ -121,11 +121,13 @@ struct mount_table {
 	struct mount_row row[MOUNT_ROWS_MAX];
 };
 
-/* A file that took the scanner down twice: not tried again under these rules (I7). */
+/* A file that took the scanner down twice: not tried again under these rules (I7). Once: a suspect. */
 struct culprit {
 	uint64_t dev, ino, size_bytes;
 	int64_t mtime_nsec, ctime_nsec;
 	uint32_t generation; /* 0: unused row */
+	uint32_t deaths;     /* 1: suspect, 2: culprit; the scanner takes the row of one it has judged away */
+	uint32_t solo;       /* a suspect among others: nothing else is looked at at the same time */
 	uint32_t blocked;    /* pid of the lost scanner that reads it and gets no answer: then in
 	                      * whatever state and under all rules, until that scanner has ended */
 };
@@ -149,6 +151,7 @@ enum command { COMMAND_ADOPT = 1, COMMAND_DRAIN = 2, COMMAND_FINISH = 4, COMMAND
 struct instance {
 	_Atomic uint32_t commands;   /* keeper sets, scanner clears: enum command */
 	_Atomic uint32_t crash_slot; /* scanner's fault handler: index + 1 of the slot at fault */
+	_Atomic uint32_t solo_slot;  /* scanner: index + 1 of the one slot in work, nothing else being */
 	_Atomic uint32_t number;     /* keeper: the instance in this place; 0: none */
 	_Atomic uint32_t generation; /* keeper: that it works by */
 	_Atomic uint32_t sealed;     /* scanner: seal is on, readers are about to start */
@@ -165,6 +168,7 @@ struct shared {
 	 * pass that no scanner has looked at must do so before: keeper, supervisor, scanner. */
 	_Atomic uint64_t cache_epoch;
 	_Atomic uint32_t generation;          /* in force: keeper */
+	_Atomic uint32_t loop_pause_sec;      /* scanners end at once: until the next try; 0: they live. Keeper */
 	_Atomic uint64_t rules_id;            /* of the generation in force, as in CACHED_RULES: keeper */
 	uint64_t cache_seed;                  /* supervisor, before the first keeper */
 	_Atomic uint32_t own_pids[OWN_PIDS_MAX]; /* supervisor and keeper; 0: unused */
@@ -278,6 +282,7 @@ enum message_type {
 	MSG_LOAD_FAILED,     /* to supervisor: the old generation goes on; text */
 	MSG_SCANNER_STARTED, /* to supervisor */
 	MSG_SCANNER_DIED,    /* to supervisor: status of waitpid(2) */
+	MSG_CRASH_LOOP,      /* to supervisor: scanners end at once, next try in `status` s; 0: it is over */
 	MSG_SCANNER_ENDED,   /* to supervisor: one that was lost is no more */
 	MSG_START_KEEPER,    /* to anchor: heirs, n_lost; fd: control socket of the new keeper */
 	MSG_KEEPER_STARTED,  /* to supervisor, by the anchor */
@@ -295,7 +300,8 @@ struct message {
 	uint32_t n_orphaned;
 	uint32_t hung;       /* it was killed because it hung */
 	uint32_t crash_slot; /* index + 1, 0: unknown */
-	uint32_t culprit;    /* its file will not be tried again */
+	uint32_t culprit;    /* how many files will not be tried again */
+	uint32_t n_suspects; /* files that were in work */
 	uint32_t lost;       /* it was killed, but the kernel does not let go of it */
 	int32_t heirs[N_PLACES]; /* pids of scanners that outlived their keeper; 0: unused */
 	uint32_t n_lost;     /* scanners of earlier keepers that were killed and do not end */

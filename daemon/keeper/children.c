@@ -24,12 +24,6 @@
 
 /* After a reload the old scanner may finish its files; then it is killed and the new one gets them. */
 #define DRAIN_PATIENCE_NSEC (10 * NSEC_PER_SEC)
-/* Dying this soon after the start, this often in a row, is a crash loop: slow down. */
-#define QUICK_DEATH_NSEC (200 * NSEC_PER_MSEC)
-#define QUICK_DEATHS_MAX 10
-#define CRASH_LOOP_PAUSE_NSEC (100 * NSEC_PER_MSEC)
-
-#define CRASHES_OF_A_CULPRIT 2 /* I7 */
 
 static int free_place(const struct keeper *k)
 {
@@ -87,6 +81,7 @@ static void prepare_place(struct keeper *k, unsigned place, uint32_t number, uin
 
 	atomic_store(&in->commands, 0);
 	atomic_store(&in->crash_slot, 0);
+	atomic_store(&in->solo_slot, 0);
 	atomic_store(&in->sealed, 0);
 	atomic_store(&in->quiet, 0);
 	atomic_store(&in->pongs, 0);
@@ -147,6 +142,7 @@ int children_start(struct keeper *k, const struct generation *g, bool trial)
 		.started = clock_now(),
 		.trial = trial,
 	};
+	loop_started(k, &k->child[place]);
 	msg.pid = pid;
 	keeper_tell(k, &msg);
 	return place;
@@ -169,53 +165,6 @@ void children_drain_others(struct keeper *k, unsigned keep_place, uint32_t comma
 		k->child[i].drain_by = clock_now() + DRAIN_PATIENCE_NSEC;
 		children_command(k, i, command);
 	}
-}
-
-void children_note_culprit(struct keeper *k, const struct slot *slot, const struct child *c,
-                           bool blocked)
-{
-	struct culprit *row = &k->shared->culprits[k->n_culprits++ % CULPRITS_MAX];
-	struct stat st;
-
-	if (fstat(slot->fd, &st) < 0)
-		return;
-	*row = (struct culprit){
-		.dev = st.st_dev,
-		.ino = st.st_ino,
-		.size_bytes = (uint64_t)st.st_size,
-		.mtime_nsec = timespec_nsec(&st.st_mtim),
-		.ctime_nsec = timespec_nsec(&st.st_ctim),
-		.generation = c->generation,
-		.blocked = blocked ? (uint32_t)c->pid : 0,
-	};
-}
-
-/* Which file was it? Its second crash makes it the culprit. */
-static void blame(struct keeper *k, unsigned place, const struct child *c, struct message *msg)
-{
-	uint32_t index = atomic_load(&k->shared->place[place].crash_slot);
-	struct slot *slot;
-
-	if (index == 0 || index > N_SLOTS)
-		return;
-	slot = &shared_slots(k->shared)->slot[index - 1];
-	if (slot_owner(slot) != c->number || slot_state(slot) != SLOT_HELD || slot->fd < FD_LOW)
-		return;
-	msg->crash_slot = index;
-	if (++slot->faults >= CRASHES_OF_A_CULPRIT) {
-		msg->culprit = 1;
-		children_note_culprit(k, slot, c, false);
-	}
-}
-
-static void slow_down(struct keeper *k, const struct child *c, nsec_t now)
-{
-	if (now - c->started > QUICK_DEATH_NSEC) {
-		k->n_quick_deaths = 0;
-		return;
-	}
-	if (++k->n_quick_deaths >= QUICK_DEATHS_MAX)
-		k->hurry = now + CRASH_LOOP_PAUSE_NSEC;
 }
 
 struct slots_recover_args children_recover_args(uint32_t number)
@@ -250,7 +199,7 @@ static void buried(struct keeper *k, unsigned place, int status)
 	struct slots_recover_args args = children_recover_args(c.number);
 
 	if (status != 0)
-		blame(k, place, &c, &msg);
+		suspects_of_death(k, place, &c, &msg);
 	k->child[place] = (struct child){0};
 	args.alone = !children_any(k) && !lost_any(k);
 	if (args.alone)
@@ -262,7 +211,7 @@ static void buried(struct keeper *k, unsigned place, int status)
 		children_adopt(k);
 	if (status == 0 && c.draining)
 		return; /* as ordered */
-	slow_down(k, &c, clock_now());
+	loop_died(k, &c, msg.culprit, clock_now());
 	keeper_tell(k, &msg);
 }
 

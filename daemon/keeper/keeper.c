@@ -231,10 +231,12 @@ static void settle(struct keeper *k, nsec_t now)
 	announce(k);
 	if (k->current.number)
 		watch_deadlines(k, now);
-	if (lost_overrun(k) && k->current.number)
+	loop_look(k, now);
+	if ((lost_overrun(k) && k->current.number) || loop_stands_in(k, now))
 		lost_answer_queue(k);
-	if (!children_active(k) && k->current.number && now >= k->hurry)
-		(void)children_start(k, &k->current, false); /* else at the next tick */
+	if (!children_active(k) && k->current.number && now >= k->hurry &&
+	    children_start(k, &k->current, false) < 0)
+		loop_not_started(k, now); /* else at the next tick */
 }
 
 static void drain_signals(void)
@@ -279,10 +281,11 @@ void keeper_run(struct keeper *k)
 	};
 	nsec_t orphaned_at = 0;
 
+	atomic_store(&k->shared->loop_pause_sec, 0); /* of an earlier keeper */
 	for (;;) {
 		nsec_t now;
 
-		pfds[2].fd = lost_overrun(k) ? FD_GROUP : -1;
+		pfds[2].fd = lost_overrun(k) || loop_stands_in(k, clock_now()) ? FD_GROUP : -1;
 		(void)poll(pfds, ARRAY_SIZE(pfds), tick_msec(k)); /* EINTR: look around anyway */
 		now = clock_now();
 		atomic_store(&k->shared->keeper_beat, now);

@@ -31,6 +31,7 @@ struct child {
 	bool draining;
 	bool hung;       /* we killed it because it hung */
 	nsec_t drain_by; /* when to lose patience */
+	uint64_t answers; /* loop.c: given before it started */
 	bool trial;      /* the first of its generation; not sealed yet */
 	nsec_t pinged;   /* when (own time) the last ping was sent; 0: none is out */
 	uint32_t pings;  /* sent so far */
@@ -61,7 +62,8 @@ struct keeper {
 	nsec_t leaving_since;      /* another pair has taken over; 0: none has */
 	bool leaving;              /* and we stop reading */
 	nsec_t hurry;              /* do not clone before this moment: crash loop */
-	unsigned n_quick_deaths;   /* in a row, shortly after the start */
+	nsec_t loop_pause;         /* loop.c: between two tries; 0: no crash loop */
+	unsigned n_quick_deaths;   /* in a row, without work done */
 	struct generation pending; /* loaded; in force once a scanner of it is sealed */
 	nsec_t own_time, looked_at; /* watch.c: time in which we had a CPU */
 	nsec_t idle_since;         /* the kernel's queue has not moved since (own time); 0: it is empty */
@@ -89,9 +91,6 @@ struct child *children_active(struct keeper *k);   /* the one that reads; NULL *
 bool children_any(const struct keeper *k);
 bool children_end_slowly(const struct keeper *k); /* one is dying */
 void children_reap(struct keeper *k);
-/* The file of @slot is not to be tried again: until @c has ended (@blocked), or under its rules. */
-void children_note_culprit(struct keeper *k, const struct slot *slot, const struct child *c,
-                           bool blocked);
 /* For the slots of instance @number, which runs no more. */
 struct slots_recover_args children_recover_args(uint32_t number);
 /* Somebody who works must look for orphans. */
@@ -118,12 +117,26 @@ pid_t anchor_start(struct keeper *k);
 bool finish_may_stop_reading(nsec_t since, nsec_t now);
 void finish_alone(struct keeper *k); /* anchor: until there is nobody left to keep the table for */
 
+/* suspects.c */
+/* @c has died by itself and its slots are as it left them: whose fault was it? Fills in @msg. */
+void suspects_of_death(struct keeper *k, unsigned place, const struct child *c,
+                       struct message *msg);
+/* The file of @slot is not to be tried again until @c has ended. */
+void suspects_block(struct keeper *k, const struct slot *slot, const struct child *c);
+
 /* lost.c */
 void lost_look(struct keeper *k, nsec_t now); /* give up what does not end; free what has become free */
 bool lost_buried(struct keeper *k, pid_t pid); /* Return: @pid was one of them, and has ended */
 bool lost_any(const struct keeper *k);
 bool lost_overrun(struct keeper *k);          /* too many: nobody scans */
 void lost_answer_queue(struct keeper *k);     /* in place of a scanner */
+
+/* loop.c */
+void loop_started(struct keeper *k, struct child *c);
+void loop_died(struct keeper *k, const struct child *c, bool culprit, nsec_t now);
+void loop_not_started(struct keeper *k, nsec_t now); /* cloning failed */
+bool loop_stands_in(const struct keeper *k, nsec_t now); /* nobody scans for now: answer the queue */
+void loop_look(struct keeper *k, nsec_t now); /* is it over? */
 
 /* watch.c */
 void watch_children(struct keeper *k, nsec_t now); /* kill what hangs */

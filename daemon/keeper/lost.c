@@ -78,7 +78,7 @@ static unsigned blame_blocked(struct keeper *k, const struct child *c, nsec_t no
 		if (slot_owner(slot) != c->number || slot_state(slot) != SLOT_HELD ||
 		    slot->fd < FD_LOW || began == 0 || began + BLOCKED_AFTER_NSEC > now)
 			continue;
-		children_note_culprit(k, slot, c, true);
+		suspects_block(k, slot, c);
 		n++;
 	}
 	return n;

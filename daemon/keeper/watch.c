@@ -37,7 +37,8 @@
 
 static nsec_t share(const struct keeper *k, unsigned nth, nsec_t most)
 {
-	return MIN(MAX(k->current.min_timeout / nth, LEAST_NSEC), most);
+	/* A keeper that inherited a scanner is told the policy a moment later. */
+	return k->current.number ? MIN(MAX(k->current.min_timeout / nth, LEAST_NSEC), most) : most;
 }
 
 int watch_tick_msec(const struct keeper *k)
@@ -84,18 +85,23 @@ static nsec_t due(const struct slot *slot, nsec_t began)
 }
 
 /* The oldest scan of @c that is late; NULL: none. */
-static const struct slot *late_scan(struct keeper *k, const struct child *c, nsec_t now)
+static const struct slot *late_scan(struct keeper *k, const struct child *c, nsec_t now,
+                                    unsigned *ret_n_scans)
 {
 	const struct slots *s = shared_slots(k->shared);
 	const struct slot *oldest = NULL;
 	nsec_t least = now;
 
+	*ret_n_scans = 0;
+
 	for (uint32_t i = 0; i < N_SLOTS; i++) {
 		const struct slot *slot = &s->slot[i];
 		nsec_t began = atomic_load(&slot->work_began);
 
-		if (began == 0 || slot_owner(slot) != c->number ||
-		    slot_state(slot) != SLOT_HELD || due(slot, began) >= least)
+		if (began == 0 || slot_owner(slot) != c->number || slot_state(slot) != SLOT_HELD)
+			continue;
+		++*ret_n_scans;
+		if (due(slot, began) >= least)
 			continue;
 		least = due(slot, began);
 		oldest = slot;
@@ -103,12 +109,13 @@ static const struct slot *late_scan(struct keeper *k, const struct child *c, nse
 	return oldest;
 }
 
-/* libyara's time-out is not hard: a rule can keep a worker for good. It uses the CPU
- * then; a scanner that was given none is not blamed, nor one that waits for a disk, for
- * a while. */
+/* libyara's time-out is not hard: a rule can keep a worker for good. It uses the CPU then, its
+ * share among all scans of the process. One that was given none is not blamed, nor, for a while,
+ * one that waits for a disk. */
 static bool is_stuck(struct keeper *k, struct child *c, unsigned place, nsec_t now)
 {
-	const struct slot *slot = late_scan(k, c, now);
+	unsigned n_scans;
+	const struct slot *slot = late_scan(k, c, now, &n_scans);
 	const nsec_t began = slot ? atomic_load(&slot->work_began) : 0;
 	const nsec_t patience = share(k, 4, MOST_NSEC);
 
@@ -116,8 +123,8 @@ static bool is_stuck(struct keeper *k, struct child *c, unsigned place, nsec_t n
 		c->stuck_scan = 0;
 		return false;
 	}
-	if (c->stuck_scan !=
-	    (began | SLOT_WORK_RULES)) { /* the bit may be set meanwhile */
+	/* The bit may be set meanwhile. */
+	if (c->stuck_scan != (began | SLOT_WORK_RULES)) {
 		c->stuck_scan = began | SLOT_WORK_RULES;
 		c->stuck_since = k->own_time;
 		c->stuck_cpu = cpu_time(c->pid);
@@ -126,7 +133,7 @@ static bool is_stuck(struct keeper *k, struct child *c, unsigned place, nsec_t n
 	if (k->own_time - c->stuck_since < patience)
 		return false;
 	if (!(began & SLOT_WORK_RULES &&
-	      cpu_time(c->pid) - c->stuck_cpu >= patience / 2) &&
+	      cpu_time(c->pid) - c->stuck_cpu >= n_scans * patience / 2) &&
 	    k->own_time - c->stuck_since < BLOCKED_AFTER_NSEC)
 		return false;
 	atomic_store(&k->shared->place[place].crash_slot,

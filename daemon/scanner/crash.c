@@ -66,20 +66,41 @@ void crash_watch_thread(void)
 	(void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
-enum reason crash_of(struct scanner *sc, const struct job *job)
+static bool is_about(const struct culprit *row, const struct scanner *sc, const struct job *job)
+{
+	return row->dev == job->st.st_dev && row->ino == job->st.st_ino &&
+	       row->generation == sc->cfg.generation &&
+	       row->size_bytes == (uint64_t)job->st.st_size &&
+	       row->mtime_nsec == timespec_nsec(&job->st.st_mtim) &&
+	       row->ctime_nsec == timespec_nsec(&job->st.st_ctim);
+}
+
+enum reason crash_of(struct scanner *sc, struct job *job)
 {
 	const struct culprit *row = sc->cfg.shared->culprits;
 
+	job->suspect = 0;
 	for (unsigned i = 0; i < CULPRITS_MAX; i++) {
 		if (row[i].dev != job->st.st_dev || row[i].ino != job->st.st_ino)
 			continue;
 		if (row[i].blocked)
 			return REASON_TIMEOUT;
-		if (row[i].generation == sc->cfg.generation &&
-		    row[i].size_bytes == (uint64_t)job->st.st_size &&
-		    row[i].mtime_nsec == timespec_nsec(&job->st.st_mtim) &&
-		    row[i].ctime_nsec == timespec_nsec(&job->st.st_ctim))
+		if (!is_about(&row[i], sc, job))
+			continue;
+		if (row[i].deaths >= 2)
 			return REASON_CRASH;
+		job->suspect = i + 1;
+		job->solo = row[i].solo;
 	}
 	return REASON_NONE;
+}
+
+void crash_acquit(struct scanner *sc, const struct job *job)
+{
+	struct culprit *row = &sc->cfg.shared->culprits[job->suspect - 1];
+
+	/* The keeper may have given the row to another meanwhile: only after a death, which would be
+	 * ours or that of a scanner of other rules. */
+	if (is_about(row, sc, job))
+		*row = (struct culprit){0};
 }

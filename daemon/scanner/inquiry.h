@@ -26,6 +26,7 @@ struct inquiry {
 	bool seen_again;                  /* a user's file: counted, no verdict is kept yet */
 	unsigned n_seen;                  /* opens in this state, with this one */
 	bool bytes_known;                 /* the rules were not run: they had found them clean */
+	bool holds_reading;               /* solo.c */
 	bool cached;                      /* the finding needed no byte read */
 };
 

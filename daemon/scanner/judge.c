@@ -9,6 +9,7 @@
 #include "daemon/scanner/bytes.h"
 #include "daemon/scanner/cached.h"
 #include "daemon/scanner/join.h"
+#include "daemon/scanner/solo.h"
 #include "daemon/scanner/wish.h"
 
 #include <errno.h>
@@ -153,6 +154,8 @@ static void read_file(struct inquiry *q)
 	engine_scan(q->w->engine, &in, &q->finding);
 	atomic_store_explicit(&slot->work_began, 0, memory_order_relaxed);
 	crash_working_on(0);
+	if (q->job->suspect && q->finding.reason != REASON_TIMEOUT)
+		crash_acquit(sc, q->job);
 	/* Before the answer: the opener may be the next to ask. */
 	cached_keep(q);
 	bytes_keep(q);
@@ -180,12 +183,13 @@ static bool scan(struct inquiry *q)
 		if (!job->place)
 			job->place = join_open(q, max_size(q));
 	}
-	if (!q->may_read) {
+	if (!q->may_read || !solo_begin(q)) {
 		scanner_queue(sc, job);
 		return false;
 	}
 	join_began(job->place);
 	read_file(q);
+	solo_end(q);
 	return true;
 }
 

@@ -11,6 +11,7 @@
  */
 #include "daemon/scanner/cached.h"
 #include "daemon/scanner/join.h"
+#include "daemon/scanner/solo.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -56,6 +57,7 @@ static void prepare(struct scanner *sc, const struct scanner_config *cfg)
 	sc->joins = aligned_alloc(CACHELINE_BYTES, JOIN_PLACES * sizeof(*sc->joins));
 	if (!sc->jobs || !sc->joins)
 		_exit(EXIT_MEMORY);
+	solo_init(sc);
 	memset(sc->joins, 0, JOIN_PLACES * sizeof(*sc->joins));
 }
 
@@ -89,6 +91,7 @@ static void start_workers(struct scanner *sc)
 		if (!w)
 			_exit(EXIT_MEMORY);
 		init_worker(sc, w, 1 + READERS_MAX + i);
+		w->may_wait = true;
 		start_thread(sc, worker_main, w, "worker");
 	}
 }

@@ -54,6 +54,8 @@ struct job {
 	struct stat st;
 	uint32_t next;       /* join.c: index + 1 of the job put aside before this one */
 	struct job *joined;  /* join.c: the next of those whose scan is done */
+	uint32_t suspect;    /* crash.c: index + 1 of its row among the culprits; 0: none */
+	bool solo;           /* to be looked at alone */
 	struct join_place *place; /* where others join; NULL: none */
 	int stat_error; /* 0 or negative errno of fstat(2); then st is zero */
 };
@@ -90,12 +92,14 @@ struct scanner {
 	_Atomic bool threads_ready;  /* main thread sets once sealed */
 	struct waitpoint control;    /* main waits for n_started, threads for threads_ready */
 	_Atomic uint64_t wished[4096]; /* wish.c; any thread */
+	pthread_rwlock_t reading;    /* solo.c: a suspect holds it alone; whoever else looks at bytes shares it */
 	struct waitpoint adopted;    /* the deadline thread sleeps here */
 };
 
 struct worker {
 	struct scanner *sc;
 	unsigned shard;              /* of the counters */
+	bool may_wait;               /* a worker; a reader has events to read */
 	struct engine *engine;
 	unsigned turn;               /* jobs looked for */
 	unsigned sample;             /* scans since the last one put into the statistics */
@@ -158,7 +162,9 @@ void audit_push(struct scanner *sc, const struct record *r, bool detection);
 void crash_watch(struct scanner *sc);
 void crash_watch_thread(void);
 void crash_working_on(uint32_t slot_index_plus_one);
-enum reason crash_of(struct scanner *sc, const struct job *job); /* REASON_NONE: of nothing */
+/* Why its file is not tried; REASON_NONE: it is. Fills in whether it is a suspect. */
+enum reason crash_of(struct scanner *sc, struct job *job);
+void crash_acquit(struct scanner *sc, const struct job *job); /* it has been judged to the end */
 
 /* seal.c */
 int scanner_seal(void);

@@ -43,9 +43,14 @@ static bool nobody_scans(const struct manager *m)
 	return pair_lost(m->pair) >= KEEPER_LOST_MAX;
 }
 
+static bool is_crash_loop(const struct manager *m)
+{
+	return atomic_load(&m->shared->loop_pause_sec) != 0;
+}
+
 static bool is_degraded(const struct manager *m)
 {
-	return m->pair_lost || nobody_scans(m) || !pair_ready(m->pair) || m->mark_error ||
+	return m->pair_lost || nobody_scans(m) || is_crash_loop(m) || !pair_ready(m->pair) || m->mark_error ||
 	       coverage_n_failed(m->coverage) > 0;
 }
 
@@ -94,6 +99,10 @@ size_t manager_reasons(const struct manager *m, const char **reasons, size_t max
 {
 	const char *all[] = {
 		m->pair_lost ? "the scanner pair was lost; opens wait until a new one answers" : NULL,
+		is_crash_loop(m) ? "scanners end as soon as they start: opens are answered as on-error= "
+		                   "says; tried again within 30 s. Their ends are in the journal; memory "
+		                   "and the last change of rules are the first to look at" :
+		                   NULL,
 		lost_warning(m),
 		group_warning(m),
 		m->mark_error,

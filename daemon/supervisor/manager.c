@@ -33,6 +33,7 @@
 #include "daemon/supervisor/lifecycle.h"
 #include "daemon/supervisor/loader.h"
 #include "daemon/supervisor/memory.h"
+#include "daemon/supervisor/news.h"
 #include "daemon/supervisor/pair.h"
 #include "daemon/supervisor/quarantine.h"
 #include "daemon/supervisor/renew.h"
@@ -195,20 +196,6 @@ static void on_pair_lost(struct manager *m)
 	              "the keeper is gone; another takes over");
 }
 
-static void on_scanner_died(struct manager *m, const struct message *msg)
-{
-	journal_event(m->journal, JOURNAL_SCANNER_RESTARTED, LOG_ERR,
-	              "scanner %d %s %d; %u files are judged again%s", msg->pid,
-	              msg->lost ? "waits in the kernel for a file, in spite of signal" :
-	              msg->hung ? "hung and was ended by signal" :
-	              WIFSIGNALED(msg->status) ? "was ended by signal" : "exited with status",
-	              WIFSIGNALED(msg->status) ? WTERMSIG(msg->status) :
-	                                         WEXITSTATUS(msg->status),
-	              msg->n_orphaned,
-	              msg->lost ? "; its own not before it ends" :
-	              msg->culprit ? "; its file will not be tried again under these rules" : "");
-}
-
 static void on_stopped(struct manager *m)
 {
 	drain_run(m->drain);
@@ -225,7 +212,8 @@ static const struct pair_listener pair_listener = {
 	.loaded = on_loaded,
 	.lost = on_pair_lost,
 	.stopped = on_stopped,
-	.scanner_died = on_scanner_died,
+	.scanner_died = news_scanner_died,
+	.crash_loop = news_crash_loop,
 };
 
 static void on_hup_done(void *userdata, uint64_t generation, const char *error)

@@ -67,6 +67,9 @@ static void on_message(struct pair *p, const struct message *msg)
 			remains_lost(&p->remains, msg->pid);
 		p->listener->scanner_died(p->m, msg);
 		break;
+	case MSG_CRASH_LOOP:
+		p->listener->crash_loop(p->m, (unsigned)msg->status);
+		break;
 	case MSG_LOADED:
 		on_loaded(p, msg->generation);
 		break;

@@ -23,6 +23,8 @@ struct pair_listener {
 	void (*lost)(struct manager *m);
 	/* An ordered stop has finished: everything queued has been answered. */
 	void (*stopped)(struct manager *m);
+	/* Scanners end at once, the next try is in @pause_sec; 0: it is over. */
+	void (*crash_loop)(struct manager *m, unsigned pause_sec);
 	/* A scanner died or hung; the keeper has started another. */
 	void (*scanner_died)(struct manager *m, const struct message *msg);
 };

@@ -60,7 +60,6 @@ struct slot {
 	                              * its lowest bit: SLOT_WORK_RULES */
 	_Atomic uint32_t late_deny;  /* what to answer when the deadline passes */
 	uint32_t request;          /* SLOT_REQUEST: its number */
-	uint32_t faults;           /* crashes that happened while working on this slot */
 	uint32_t audited;          /* its record is out; do not send a second one after a crash */
 	_Alignas(8) unsigned char raw[SLOT_RAW_BYTES]; /* written by read(2) or recvmsg(2) itself */
 } _cacheline_;

@@ -50,7 +50,6 @@ static void slot_clear(struct slot *slot)
 	slot->fd = -1;
 	slot->pid = 0;
 	slot->mask = 0;
-	slot->faults = 0;
 	slot->audited = 0;
 	slot->request = 0;
 	memset(slot->raw, 0, sizeof(slot->raw));

@@ -348,7 +348,7 @@ START_TEST(slot_clear_next_use_starts_without_the_old_facts)
 	atomic_store(&slot->deadline, 5);
 	atomic_store(&slot->late_deny, 1);
 	atomic_store(&slot->work_began, 4);
-	slot->faults = slot->audited = slot->request = 3;
+	slot->audited = slot->request = 3;
 	slot->pid = 2;
 	(void)slot_answer(slot, group[0], true);
 	slot_release(ledger, slot);
@@ -356,7 +356,7 @@ START_TEST(slot_clear_next_use_starts_without_the_old_facts)
 	ck_assert_uint_eq(atomic_load(&slot->deadline), SLOT_NO_DEADLINE);
 	ck_assert_uint_eq(atomic_load(&slot->late_deny), 0);
 	ck_assert_uint_eq(atomic_load(&slot->work_began), 0);
-	ck_assert_uint_eq(slot->faults + slot->audited + slot->request, 0);
+	ck_assert_uint_eq(slot->audited + slot->request, 0);
 	ck_assert_int_eq(slot->pid, 0);
 	ck_assert(!slot_answered(slot));
 }

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * News of the pair
+ *
+ * Owns: the words the journal has for what happens to scanners. Must not own: state
+ * (manager-state.c).
+ */
+#include "daemon/supervisor/news.h"
+
+#include "daemon/supervisor/journal.h"
+
+void news_scanner_died(struct manager *m, const struct message *msg)
+{
+	journal_event(m->journal, JOURNAL_SCANNER_RESTARTED, LOG_ERR,
+	              "scanner %d %s %d; %u files are judged again%s%s", msg->pid,
+	              msg->lost   ? "waits in the kernel for a file, in spite of signal"
+	              : msg->hung ? "hung and was ended by signal"
+	              : WIFSIGNALED(msg->status) ? "was ended by signal"
+	                                         : "exited with status",
+	              WIFSIGNALED(msg->status) ? WTERMSIG(msg->status)
+	                                       : WEXITSTATUS(msg->status),
+	              msg->n_orphaned,
+	              msg->n_suspects > 1 ? ", those it had in work one at a time" : "",
+	              msg->lost ? "; its own not before it ends"
+	              : msg->culprit
+	                      ? "; its file will not be tried again under these rules"
+	                      : "");
+}
+
+void news_crash_loop(struct manager *m, unsigned pause_sec)
+{
+	if (pause_sec)
+		journal_event(m->journal, JOURNAL_CRASH_LOOP, LOG_CRIT,
+		              "scanners end as soon as they start: opens are answered "
+		              "unjudged, as "
+		              "on-error= says; next try in %u s",
+		              pause_sec);
+	else
+		journal_event(m->journal, JOURNAL_RESTORED, LOG_NOTICE,
+		              "a scanner lives again");
+}
