@@ -55,6 +55,7 @@ _Static_assert(FD_BACK + N_PLACES * READERS_MAX <= FD_LOW, "fixed descriptors fi
 
 /* Index into own_pids; the broker's helpers have the rest. */
 enum own_pid { OWN_SUPERVISOR, OWN_KEEPER, OWN_COMPILE, OWN_ANCHOR, OWN_RENEW, OWN_PIDS_MAX = 16 };
+#define N_FACTS (N_SLOTS + 64U) /* rows of facts: one for each slot, and those of the rescue */
 #define KEEPER_LOST_MAX 8 /* scanners that were killed and do not end: each keeps its memory */
 /* A scan that no opener waits for may take this long; bounded all the same. */
 #define UNTIMED_SCAN_NSEC (60 * NSEC_PER_SEC)
@@ -100,7 +101,8 @@ struct facts {
 	_Atomic uint32_t state;  /* worker: NONE, WANTED; broker: WRITING, READY, GONE */
 	int32_t pid;             /* worker, before WANTED */
 	struct waitpoint answered;
-	uint32_t uid, gid;       /* the rest: broker */
+	uint32_t uid, gid;       /* the rest: broker; effective */
+	uint32_t real_uid;
 	uint32_t container;
 	char exe[512];
 	char cgroup[256];
@@ -168,6 +170,11 @@ struct shared {
 	 * pass that no scanner has looked at must do so before: keeper, supervisor, scanner. */
 	_Atomic uint64_t cache_epoch;
 	_Atomic uint32_t generation;          /* in force: keeper */
+	/* Rescue (scanner/rescue.h). Keeper, scanner. */
+	_Atomic uint32_t late_in_row;         /* events answered by their deadline since one was judged in time */
+	_Atomic uint32_t n_rescued;           /* let through since it began */
+	_Atomic uint64_t rescue_until;        /* CLOCK_MONOTONIC; 0: it is off */
+	_Atomic uint64_t rescue_next;         /* not before */
 	_Atomic uint32_t loop_pause_sec;      /* scanners end at once: until the next try; 0: they live. Keeper */
 	_Atomic uint64_t rules_id;            /* of the generation in force, as in CACHED_RULES: keeper */
 	uint64_t cache_seed;                  /* supervisor, before the first keeper */
@@ -177,7 +184,7 @@ struct shared {
 	/* Keeper; supervisor: for scanners whose keeper is gone. Whoever reads half a row judges a file
 	 * once more, or once less. */
 	struct culprit culprits[CULPRITS_MAX];
-	_Atomic uint64_t facts_wanted[N_SLOTS / 64]; /* workers set bits, broker clears */
+	_Atomic uint64_t facts_wanted[N_FACTS / 64]; /* workers set bits, broker clears */
 	struct mount_table mounts;            /* supervisor */
 	/* How often each policy line decided, by generation modulo 2: the one before may still
 	 * have events in flight. Workers add; the supervisor clears before a load. */
@@ -185,7 +192,7 @@ struct shared {
 	struct stats stats;
 	_Alignas(CACHELINE_BYTES) unsigned char slots_mem[sizeof(struct slots) +
 	                                                  N_SLOTS * sizeof(struct slot)];
-	struct facts facts[N_SLOTS];
+	struct facts facts[N_FACTS]; /* one for each slot, then for the rescue */
 	_Alignas(CACHELINE_BYTES) unsigned char
 		detections_mem[sizeof(struct ring) +
 	                       DETECTION_CELLS * (sizeof(struct record) + 8)];
@@ -273,6 +280,7 @@ struct settings {
 	uint32_t n_workers;
 	uint32_t n_readers;
 	uint32_t n_held_files; /* 0: nothing is wished for */
+	uint32_t rescue;       /* 1: root is let through when nothing is judged */
 };
 
 enum message_type {

@@ -16,6 +16,7 @@
  *  - The file it waits for is not tried again.
  */
 #include "daemon/keeper/keeper.h"
+#include "daemon/scanner/rescue.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -186,7 +187,9 @@ static void answer_unjudged(struct keeper *k, const struct fan_event *ev)
 	const size_t n = policy_n_lines(k->current.policy);
 	const bool deny = n && atomic_load(&k->shared->mode) != MODE_MONITOR &&
 	                  policy_line(k->current.policy, n - 1)->on_error == ON_ERROR_DENY &&
-	                  !is_ours(k, ev->pid);
+	                  !is_ours(k, ev->pid) &&
+	                  !rescue_at_deadline(k->shared, k->current.settings.rescue, RESCUE_KEEPER,
+	                                      ev->pid);
 
 	cache_clear(&k->cache); /* it may be an open for writing */
 	if (fan_event_is_held(ev))

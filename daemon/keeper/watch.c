@@ -9,6 +9,7 @@
  * This works without PID 1 and without the supervisor (boot.md §3.2).
  */
 #include "daemon/keeper/keeper.h"
+#include "daemon/scanner/rescue.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -221,6 +222,8 @@ void watch_deadlines(struct keeper *k, nsec_t now)
 	struct slots *s = shared_slots(k->shared);
 	bool may_deny = atomic_load(&k->shared->mode) != MODE_MONITOR;
 
+	if (!k->current.settings.rescue)
+		atomic_store(&k->shared->rescue_until, 0); /* a reload has turned it off */
 	/* A stopped scanner has a deadline thread that is stopped, too. */
 	if (!is_alone(k))
 		now -= AFTER_DEADLINE_NSEC;
@@ -230,7 +233,10 @@ void watch_deadlines(struct keeper *k, nsec_t now)
 		if (slot->fd < FD_LOW || !slot_is_late(slot, now))
 			continue;
 		cache_clear(&k->cache); /* it may be an open for writing */
-		if (slot_answer_late(slot, FD_GROUP, now, may_deny) == 0)
+		if (slot_answer_late(slot, FD_GROUP, now,
+		                     may_deny && !rescue_at_deadline(k->shared,
+		                                                     k->current.settings.rescue,
+		                                                     RESCUE_KEEPER, slot->pid)) == 0)
 			stats_add(&k->shared->stats, 0, COUNT_TIMEOUTS, 1);
 	}
 }

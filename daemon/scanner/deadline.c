@@ -9,9 +9,23 @@
  * any policy line: an event read after the look cannot be due before that. So there is no tick. What
  * is adopted from a dead instance can be due at any time, so adopting wakes it.
  */
+#include "daemon/scanner/rescue.h"
 #include "daemon/scanner/scanner.h"
 
 #include "custos/clock.h"
+
+/* With the answer of its line, unless the rescue lets it through. */
+static void answer_late(struct scanner *sc, struct slot *slot, nsec_t now, bool may_deny)
+{
+	struct shared *sh = sc->cfg.shared;
+
+	if (rescue_at_deadline(sh, sc->cfg.settings.rescue, RESCUE_DEADLINE(sc->cfg.place),
+	                       slot->pid))
+		may_deny = false;
+	cache_clear(&sc->cfg.cache); /* it may be an open for writing */
+	if (slot_answer_late(slot, FD_GROUP, now, may_deny) == 0)
+		stats_add(&sh->stats, 0, COUNT_TIMEOUTS, 1);
+}
 
 /* Answer what is late; return when to look again. */
 static nsec_t sweep(struct scanner *sc, nsec_t now)
@@ -34,9 +48,7 @@ static nsec_t sweep(struct scanner *sc, nsec_t now)
 		}
 		if (slot_answered(slot))
 			continue;
-		cache_clear(&sc->cfg.cache); /* it may be an open for writing */
-		if (slot_answer_late(slot, FD_GROUP, now, may_deny) == 0)
-			stats_add(&sc->cfg.shared->stats, 0, COUNT_TIMEOUTS, 1);
+		answer_late(sc, slot, now, may_deny);
 	}
 	return next;
 }

@@ -48,16 +48,12 @@ static bool take_back(struct facts *f, uint32_t wanted)
 	                                               memory_order_relaxed);
 }
 
-const struct facts *facts_of_opener(struct scanner *sc, const struct slot *slot, nsec_t deadline)
+const struct facts *facts_ask(struct shared *sh, uint32_t index, int pid, nsec_t deadline)
 {
-	struct shared *sh = sc->cfg.shared;
-	uint32_t index = slot_index(sc->slots, slot), wanted;
 	struct facts *f = &sh->facts[index];
+	uint32_t wanted = begin(f, pid);
 	bool grace = false;
 
-	if (atomic_load_explicit(&sc->supervisor_gone, memory_order_relaxed))
-		return NULL; /* nobody answers, and everybody would wait behind this one */
-	wanted = begin(f, slot->pid);
 	ask(sh, index);
 	for (;;) {
 		uint32_t key = waitpoint_prepare(&f->answered);
@@ -75,6 +71,13 @@ const struct facts *facts_of_opener(struct scanner *sc, const struct slot *slot,
 		grace = true;
 		deadline = clock_now() + WRITING_GRACE_NSEC;
 	}
+}
+
+const struct facts *facts_of_opener(struct scanner *sc, const struct slot *slot, nsec_t deadline)
+{
+	if (atomic_load_explicit(&sc->supervisor_gone, memory_order_relaxed))
+		return NULL; /* nobody answers, and everybody would wait behind this one */
+	return facts_ask(sc->cfg.shared, slot_index(sc->slots, slot), slot->pid, deadline);
 }
 
 unsigned facts_of_mount(struct scanner *sc, uint64_t dev, struct mount_row *rows, unsigned max)

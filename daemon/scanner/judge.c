@@ -9,6 +9,7 @@
 #include "daemon/scanner/bytes.h"
 #include "daemon/scanner/cached.h"
 #include "daemon/scanner/join.h"
+#include "daemon/scanner/rescue.h"
 #include "daemon/scanner/solo.h"
 #include "daemon/scanner/wish.h"
 
@@ -236,7 +237,9 @@ static void correct_late(struct inquiry *q, struct decision *d)
 		            d->action == RECORD_ALLOW ? RECORD_ALLOW : RECORD_LOG;
 	}
 	d->flags |= RECORD_LATE | RECORD_LOGGED;
-	if (q->finding.verdict == VERDICT_CLEAN)
+	if (q->job->rescued && q->finding.verdict != VERDICT_MALICIOUS)
+		q->finding.reason = REASON_RESCUE;
+	else if (q->finding.verdict == VERDICT_CLEAN)
 		q->finding.reason = REASON_TIMEOUT;
 }
 
@@ -246,8 +249,12 @@ static void send_answer(struct inquiry *q, struct decision *d)
 	nsec_t deadline = atomic_load_explicit(&slot->deadline, memory_order_relaxed);
 
 	/* Also -EALREADY: judged again after a crash that came between answer and record. */
-	if (slot_answer(slot, FD_GROUP, d->deny) == -EALREADY && clock_now() > deadline)
+	if (slot_answer(slot, FD_GROUP, d->deny) == -EALREADY &&
+	    (q->job->rescued || clock_now() > deadline))
 		correct_late(q, d);
+	if (!q->cached && clock_now() <= deadline && (q->finding.verdict == VERDICT_CLEAN ||
+	                        q->finding.verdict == VERDICT_MALICIOUS))
+		rescue_in_time(q->w->sc->cfg.shared);
 	count(q, d->deny);
 }
 

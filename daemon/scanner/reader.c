@@ -17,6 +17,7 @@
  * for nothing step back for a moment (docs/adr/0019).
  */
 #include "daemon/scanner/cached.h"
+#include "daemon/scanner/rescue.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -150,6 +151,19 @@ static void note_taken(struct reader *rd)
 		send_others_back(sc, rd->number);
 }
 
+/* It is judged all the same: for the record, and to find out whether judging works again. */
+static void let_rescued_pass(struct reader *rd, struct job *job)
+{
+	struct scanner *sc = rd->worker.sc;
+	const unsigned asker = RESCUE_READER(sc->cfg.place, rd->number);
+
+	if (!sc->cfg.settings.rescue || !rescue_is_on(sc->cfg.shared, job->slot->read_at) ||
+	    !rescue_passes(sc->cfg.shared, asker, job->slot->pid))
+		return;
+	cached_opened(sc, job);
+	job->rescued = slot_answer(job->slot, FD_GROUP, false) == 0;
+}
+
 static void handle(struct reader *rd, struct slot *slot)
 {
 	struct scanner *sc = rd->worker.sc;
@@ -179,9 +193,13 @@ static void handle(struct reader *rd, struct slot *slot)
 		slot_release(sc->slots, slot);
 		return;
 	}
-	if (permission)
-		judge_or_queue(rd, scanner_job(sc, slot));
-	else
+	if (permission) {
+		struct job *job = scanner_job(sc, slot);
+
+		let_rescued_pass(rd, job);
+		judge_or_queue(rd, job);
+	}
+	if (!permission)
 		handle_notice(rd, slot);
 }
 

@@ -283,6 +283,7 @@ static void fill_job(struct job *job, struct slot *slot)
 {
 	job->slot = slot;
 	job->place = NULL;
+	job->rescued = false;
 	job->stat_error = fstat(slot->fd, &job->st) < 0 ? -errno : 0;
 	if (job->stat_error)
 		memset(&job->st, 0, sizeof(job->st));

@@ -55,6 +55,7 @@ struct job {
 	uint32_t next;       /* join.c: index + 1 of the job put aside before this one */
 	struct job *joined;  /* join.c: the next of those whose scan is done */
 	uint32_t suspect;    /* crash.c: index + 1 of its row among the culprits; 0: none */
+	bool rescued;        /* the rescue has let it through before it was judged */
 	bool solo;           /* to be looked at alone */
 	struct join_place *place; /* where others join; NULL: none */
 	int stat_error; /* 0 or negative errno of fstat(2); then st is zero */
@@ -151,6 +152,8 @@ void request_reply(struct scanner *sc, const struct slot *slot, const struct fin
                    nsec_t spent);
 
 /* facts.c */
+/* By row: one thread at a time. NULL: it is gone, or nobody answered in time. */
+const struct facts *facts_ask(struct shared *sh, uint32_t index, int pid, nsec_t deadline);
 const struct facts *facts_of_opener(struct scanner *sc, const struct slot *slot, nsec_t deadline);
 unsigned facts_of_mount(struct scanner *sc, uint64_t dev, struct mount_row *rows, unsigned max);
 size_t facts_path(int fd, char *buf, size_t size);

@@ -55,7 +55,7 @@ static bool read_ids(pid_t pid, struct facts *f)
 		return false;
 	uid = strstr(buf, "\nUid:");
 	gid = strstr(buf, "\nGid:");
-	return uid && gid && sscanf(uid, "\nUid: %*u %u", &f->uid) == 1 &&
+	return uid && gid && sscanf(uid, "\nUid: %u %u", &f->real_uid, &f->uid) == 2 &&
 	       sscanf(gid, "\nGid: %*u %u", &f->gid) == 1;
 }
 
@@ -158,6 +158,7 @@ static void copy_facts(struct facts *to, const struct facts *from)
 {
 	to->uid = from->uid;
 	to->gid = from->gid;
+	to->real_uid = from->real_uid;
 	to->container = from->container;
 	memcpy(to->exe, from->exe, sizeof(to->exe));
 	memcpy(to->cgroup, from->cgroup, sizeof(to->cgroup));
@@ -196,7 +197,7 @@ static void *broker_main(void *arg)
 	while (read(b->kick_fd, &n, sizeof(n)) >= 0 || errno == EINTR) {
 		if (atomic_load(&b->stop))
 			break;
-		for (uint32_t word = 0; word < N_SLOTS / 64; word++) {
+		for (uint32_t word = 0; word < N_FACTS / 64; word++) {
 			/* Acquire: pairs with ask() in the scanner. */
 			uint64_t bits = atomic_exchange_explicit(&b->shared->facts_wanted[word], 0,
 			                                         memory_order_acquire);

@@ -22,6 +22,7 @@
 #include "daemon/supervisor/broker.h"
 #include "daemon/supervisor/history.h"
 #include "daemon/supervisor/journal.h"
+#include "daemon/supervisor/news.h"
 #include "daemon/supervisor/quarantine.h"
 #include "daemon/supervisor/statistics.h"
 
@@ -126,6 +127,7 @@ static bool take_all(struct drain *d)
 
 	more |= take(d->m, &d->routine);
 	report_drops(d);
+	news_rescue(d->m);
 	return more;
 }
 

@@ -128,6 +128,7 @@ static struct settings settings_of(const struct conf *c, const struct policy *p)
 		.largest_bytes = largest(c, p),
 		.timeout = c->timeout,
 		.n_held_files = c->n_held_files,
+		.rescue = c->rescue,
 		.n_workers = MIN(c->n_workers ? c->n_workers : MAX(cpus(), 2U), (unsigned)WORKERS_MAX),
 		.n_readers = MIN(MAX(cpus(), 2U), (unsigned)READERS_MAX),
 	};

@@ -48,9 +48,14 @@ static bool is_crash_loop(const struct manager *m)
 	return atomic_load(&m->shared->loop_pause_sec) != 0;
 }
 
+static bool is_rescue(const struct manager *m)
+{
+	return atomic_load(&m->shared->rescue_until) > clock_now();
+}
+
 static bool is_degraded(const struct manager *m)
 {
-	return m->pair_lost || nobody_scans(m) || is_crash_loop(m) || !pair_ready(m->pair) || m->mark_error ||
+	return m->pair_lost || nobody_scans(m) || is_crash_loop(m) || is_rescue(m) || !pair_ready(m->pair) || m->mark_error ||
 	       coverage_n_failed(m->coverage) > 0;
 }
 
@@ -99,6 +104,9 @@ size_t manager_reasons(const struct manager *m, const char **reasons, size_t max
 {
 	const char *all[] = {
 		m->pair_lost ? "the scanner pair was lost; opens wait until a new one answers" : NULL,
+		is_rescue(m) ? "rescue: nothing is judged in time, so opens by root are let through for a "
+		               "minute; Rescue=no turns it off" :
+		               NULL,
 		is_crash_loop(m) ? "scanners end as soon as they start: opens are answered as on-error= "
 		                   "says; tried again within 30 s. Their ends are in the journal; memory "
 		                   "and the last change of rules are the first to look at" :

@@ -77,6 +77,7 @@ struct manager {
 	bool renew_at_end;        /* renew.c: the program in our place is to be executed */
 	int group, shared_fd, facts_kick, audit_kick, hold_kick; /* -1 when not open */
 	bool stopping, ready_sent, pair_lost;
+	bool rescue;              /* news.c: it was on when we looked */
 	int exit_code;
 	bool operators_unknown;   /* OperatorGroup= names no group. Server writes */
 	char *mark_error;         /* what cannot be watched; NULL: nothing */

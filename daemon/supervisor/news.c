@@ -7,6 +7,8 @@
  */
 #include "daemon/supervisor/news.h"
 
+#include "custos/clock.h"
+
 #include "daemon/supervisor/journal.h"
 
 void news_scanner_died(struct manager *m, const struct message *msg)
@@ -38,4 +40,26 @@ void news_crash_loop(struct manager *m, unsigned pause_sec)
 	else
 		journal_event(m->journal, JOURNAL_RESTORED, LOG_NOTICE,
 		              "a scanner lives again");
+}
+
+void news_rescue(struct manager *m)
+{
+	const nsec_t until = atomic_load(&m->shared->rescue_until);
+	const bool on = until > clock_now();
+
+	if (on == m->rescue)
+		return;
+	m->rescue = on;
+	if (on)
+		journal_event(m->journal, JOURNAL_RESCUE, LOG_CRIT,
+		              "nothing is judged in time: opens by root are let "
+		              "through for a minute");
+	else
+		journal_event(m->journal, JOURNAL_RESCUE, LOG_WARNING,
+		              "%s: opens by root are judged as all others again; about "
+		              "%u were let "
+		              "through",
+		              until ? "the minute is over"
+		                    : "a file was judged in time",
+		              atomic_load(&m->shared->n_rescued));
 }

@@ -34,6 +34,7 @@ struct strlist {
 
 struct conf {
 	enum mode mode;
+	bool rescue;                /* root is let through when nothing is judged */
 	char *operator_group;       /* NULL: root only */
 	struct strlist mounts;      /* empty: auto */
 	uint64_t max_file_size_bytes;

@@ -29,6 +29,7 @@ enum reason {
 	REASON_ENGINE,    /* libyara reported an internal error */
 	REASON_CRASH,     /* scanning this file brought the scanner down twice */
 	REASON_OVERLOAD,
+	REASON_RESCUE,    /* root was let through because nothing was judged in time */
 	N_REASONS,
 };
 

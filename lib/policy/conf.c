@@ -83,6 +83,15 @@ static int parse_mode(const struct key *key, const char *value, void *field)
 	return -EINVAL;
 }
 
+static int parse_bool(const struct key *key, const char *value, void *field)
+{
+	(void)key;
+	if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
+		return -EINVAL;
+	*(bool *)field = strcmp(value, "yes") == 0;
+	return 0;
+}
+
 static int parse_group(const struct key *key, const char *value, void *field)
 {
 	char **group = field, *copy;
@@ -158,6 +167,7 @@ static const struct key keys[] = {
 	{"Daemon", "Mode", parse_mode, FIELD(mode), .expected = "enforce or monitor"},
 	{"Daemon", "OperatorGroup", parse_group, FIELD(operator_group),
          .expected = "a group name"},
+	{"Daemon", "Rescue", parse_bool, FIELD(rescue), .expected = "yes or no"},
 	{"Watch", "Mount", parse_mounts, FIELD(mounts),
          .expected = "auto, or an absolute path without '.', '..' and '//'"},
 	{"Limits", "MaxFileSize", parse_size, FIELD(max_file_size_bytes), 1,
@@ -210,6 +220,8 @@ static void key_reset(const struct key *key, struct conf *c)
 		strlist_deinit((struct strlist *)field);
 	else if (key->parse == parse_mode)
 		c->mode = defaults.mode;
+	else if (key->parse == parse_bool)
+		c->rescue = defaults.rescue;
 	else if (key->parse == parse_group)
 		c->operator_group = (free(c->operator_group), NULL);
 	else if (key->parse == parse_count)
@@ -293,6 +305,7 @@ void conf_init(struct conf *c)
 {
 	*c = (struct conf){
 		.mode = MODE_ENFORCE,
+		.rescue = true,
 		.max_file_size_bytes = UINT64_C(100) << 20,
 		.timeout = 3 * NSEC_PER_SEC,
 		.cache_memory_bytes = UINT64_C(32) << 20,

@@ -24,7 +24,7 @@ static const char *const reason_names[N_REASONS] = {
 	[REASON_TOO_LARGE] = "too-large",  [REASON_TIMEOUT] = "timeout",
 	[REASON_IO] = "io-error",       [REASON_NOMEM] = "out-of-memory",
 	[REASON_ENGINE] = "engine-error",  [REASON_CRASH] = "scanner-crash",
-	[REASON_OVERLOAD] = "overload",
+	[REASON_OVERLOAD] = "overload", [REASON_RESCUE] = "rescue",
 };
 
 const char *verdict_name(enum verdict v)

@@ -44,6 +44,7 @@ START_TEST(conf_parse_empty_gives_defaults)
 	parse_ok("", &c);
 	ck_assert_int_eq(c.mode, MODE_ENFORCE);
 	ck_assert_ptr_null(c.operator_group);
+	ck_assert(c.rescue);
 	ck_assert_uint_eq(c.mounts.n, 0);
 	ck_assert_uint_eq(c.max_file_size_bytes, 104857600);
 	ck_assert_uint_eq(c.timeout, 3 * NSEC_PER_SEC);
@@ -58,7 +59,7 @@ START_TEST(conf_parse_every_key_is_taken)
 {
 	_cleanup_(conf_deinit) struct conf c;
 
-	parse_ok("[Daemon]\nMode=monitor\nOperatorGroup=ops\n[Watch]\nMount=/srv/"
+	parse_ok("[Daemon]\nMode=monitor\nOperatorGroup=ops\nRescue=no\n[Watch]\nMount=/srv/"
 	         "\nMount=/\n"
 	         "[Limits]\nMaxFileSize=1G\nTimeout=1s "
 	         "500ms\nWorkers=4\nCacheMemory=1M\nHeldFiles=7\n"
@@ -67,8 +68,9 @@ START_TEST(conf_parse_every_key_is_taken)
 	         &c);
 	ck_assert_int_eq(c.mode, MODE_MONITOR);
 	ck_assert_str_eq(c.operator_group, "ops");
+	ck_assert(!c.rescue);
 	ck_assert_str_eq(c.mounts.from[0].file, "f");
-	ck_assert_uint_eq(c.mounts.from[0].line, 5);
+	ck_assert_uint_eq(c.mounts.from[0].line, 6);
 	ck_assert_uint_eq(c.mounts.n, 2);
 	ck_assert_str_eq(c.mounts.items[0], "/srv");
 	ck_assert_str_eq(c.mounts.items[1], "/");
@@ -92,7 +94,7 @@ START_TEST(conf_parse_empty_value_gives_default_back)
 	_cleanup_(conf_deinit) struct conf c, dflt;
 
 	parse_ok(
-		"[Daemon]\nMode=monitor\nMode=\nOperatorGroup=x\nOperatorGroup=\n"
+		"[Daemon]\nMode=monitor\nMode=\nOperatorGroup=x\nOperatorGroup=\nRescue=no\nRescue=\n"
 		"[Watch]\nMount=/a\nMount=\n[Limits]\nMaxFileSize=1\nMaxFileSize=\n"
 		"Timeout=9s\nTimeout=\nWorkers=3\nWorkers=\nCacheMemory="
 	        "2M\nCacheMemory=\nHeldFiles=1\nHeldFiles=\n"
@@ -161,6 +163,12 @@ START_TEST(conf_parse_bounds_are_inclusive)
 }
 END_TEST
 
+START_TEST(conf_parse_rescue_neither_yes_nor_no_is_an_error)
+{
+	expect_errors("[Daemon]\nRescue=true\n", "f:2: 'Rescue=true': expected yes or no");
+}
+END_TEST
+
 START_TEST(conf_parse_held_files_one_past_the_limit_is_an_error)
 {
 	expect_errors("[Limits]\nHeldFiles=32769\n",
@@ -211,6 +219,7 @@ END_TEST
 UNIT_MAIN("conf", conf_parse_empty_gives_defaults, conf_parse_every_key_is_taken,
           conf_parse_empty_value_gives_default_back,
           conf_parse_mount_auto_empties_the_list, conf_parse_bounds_are_inclusive,
+          conf_parse_rescue_neither_yes_nor_no_is_an_error,
           conf_parse_held_files_one_past_the_limit_is_an_error,
           conf_parse_unknown_names_are_all_reported,
           conf_parse_list_at_limit_passes_and_past_it_fails)
