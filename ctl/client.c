@@ -159,6 +159,10 @@ static int error_exit(const struct varlink_message *m)
 	if (strcmp(name, "ReloadFailed") == 0)
 		return ctl_error("not reloaded, what was in force stays in force:\n%s",
 		                 json_string_value(json_object_get(p, "errors")) ?: "");
+	if (strcmp(name, "BundleRefused") == 0)
+		return ctl_error("refused (%s), what was in force stays in force:\n%s",
+		                 json_string_value(json_object_get(p, "code")) ?: "?",
+		                 json_string_value(json_object_get(p, "message")) ?: "");
 	if (strcmp(name, "Failed") == 0)
 		return ctl_error(
 			"%s: %s",

@@ -37,6 +37,7 @@ struct verb {
 
 extern const struct verb policy_verbs[]; /* ends with a NULL name */
 extern const struct verb quarantine_verbs[]; /* likewise */
+extern const struct verb bundle_verbs[];     /* likewise */
 
 int verb_status(struct ctl *ctl, int argc, char **argv);
 int verb_events(struct ctl *ctl, int argc, char **argv);
@@ -49,6 +50,9 @@ int verb_policy_show(struct ctl *ctl, int argc, char **argv);
 int verb_policy_explain(struct ctl *ctl, int argc, char **argv);
 int verb_policy_exclusions(struct ctl *ctl, int argc, char **argv);
 int verb_quarantine(struct ctl *ctl, int argc, char **argv);
+int verb_bundle(struct ctl *ctl, int argc, char **argv);
+int verb_bundle_verify(struct ctl *ctl, int argc, char **argv);
+int verb_bundle_diff(struct ctl *ctl, int argc, char **argv);
 int verb_reload(struct ctl *ctl, int argc, char **argv);
 int verb_cache(struct ctl *ctl, int argc, char **argv);
 int verb_mode(struct ctl *ctl, int argc, char **argv);

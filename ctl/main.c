@@ -34,6 +34,7 @@ static const struct verb verbs[] = {
 	{"policy", "check|show|explain|exclusions", "Look at the policy", verb_policy},
 	{"quarantine", "list|info|release|export",
          "Files that on-match=quarantine took away", verb_quarantine},
+	{"bundle", "list|verify|import|diff|rollback", "Signed rule bundles", verb_bundle},
 	{"reload", "", "Read configuration, policy and rules again", verb_reload},
 	{"cache", "flush", "Forget all verdicts: judge every file anew", verb_cache},
 	{"mode", "enforce|monitor --for TIME --reason TEXT",
@@ -142,6 +143,7 @@ static int help(void)
 	print_verbs("", verbs);
 	print_verbs("policy ", policy_verbs);
 	print_verbs("quarantine ", quarantine_verbs);
+	print_verbs("bundle ", bundle_verbs);
 	puts("\n"
 	     "  --socket PATH   of custosd (" DEFAULT_SOCKET ")\n"
 	     "  -j, --json[=short|pretty|off]\n"

@@ -18,8 +18,10 @@
 #include <unistd.h>
 
 #include "build.h"
+#include "canary.h"
 #include "custos/engine.h"
 #include "custos/image.h"
+#include "expect.h"
 #include "inputs.h"
 #include "kept.h"
 #include "key.h"
@@ -32,6 +34,8 @@ enum option_id {
 	OPT_YARA,
 	OPT_HASHES,
 	OPT_ALLOW,
+	OPT_EXPECT,
+	OPT_CANARY,
 	OPT_UID,
 	OPT_GID,
 	OPT_KEY,
@@ -44,6 +48,8 @@ static const struct option options[] = {
 	{"yara", required_argument, NULL, OPT_YARA},
 	{"hashes", required_argument, NULL, OPT_HASHES},
 	{"allow-hashes", required_argument, NULL, OPT_ALLOW},
+	{"expect", required_argument, NULL, OPT_EXPECT},
+	{"canary", required_argument, NULL, OPT_CANARY},
 	{"uid", required_argument, NULL, OPT_UID},
 	{"gid", required_argument, NULL, OPT_GID},
 	{"key", no_argument, NULL, OPT_KEY},
@@ -56,6 +62,7 @@ struct request {
 	long out_fd, uid, gid, kept_fd; /* -1: not given */
 	bool tell_key;
 	struct inputs inputs;
+	struct canary canary;
 	struct diag diag;
 };
 
@@ -64,7 +71,8 @@ static int usage(void)
 	(void)fprintf(
 		stderr,
 		"usage: custos-compile --out-fd N [--yara PATH]... [--hashes PATH]...\n"
-		"       [--allow-hashes PATH]... [--uid UID --gid GID] [--key "
+		"       [--allow-hashes PATH]... [--expect SHA256:PATH]...\n"
+		"       [--canary rules|lists] [--uid UID --gid GID] [--key "
 	        "[--kept-fd N]]\n");
 	return EXIT_USAGE;
 }
@@ -78,6 +86,17 @@ static long parse_number(const char *s, long max)
 	errno = 0;
 	v = strtol(s, &end, 10);
 	return errno == 0 && end != s && *end == '\0' && v >= 0 && v <= max ? v : -1;
+}
+
+static int parse_canary(struct request *req, const char *text)
+{
+	enum canary_what what = strcmp(text, "rules") == 0 ? CANARY_RULES :
+	                        strcmp(text, "lists") == 0 ? CANARY_LISTS :
+	                                                     CANARY_NONE;
+
+	if (what == CANARY_NONE || req->canary.what != CANARY_NONE)
+		return EXIT_USAGE;
+	return canary_open(&req->canary, what);
 }
 
 /* Return: 0, EXIT_USAGE, or -ENOMEM. What is wrong with an input is in req->diag. */
@@ -110,10 +129,15 @@ static int parse_option(struct request *req, int id)
 	case OPT_ALLOW:
 		r = inputs_add_allow(&req->inputs, optarg, &req->diag);
 		break;
+	case OPT_EXPECT:
+		r = expect_file(optarg, &req->diag);
+		break;
+	case OPT_CANARY:
+		return parse_canary(req, optarg);
 	default:
 		return EXIT_USAGE;
 	}
-	return r == -ENOMEM ? r : 0;
+	return r == -ENOMEM ? r : r == -EBADMSG ? EXIT_USAGE : 0;
 }
 
 static int parse_arguments(struct request *req, int argc, char **argv)
@@ -193,6 +217,28 @@ static int make_image(struct request *req, const struct key_programs *programs,
 	return r;
 }
 
+/* The image is whole: try it, and say what is in it. */
+static int conclude(struct request *req, const struct ruleset_counts *counts,
+                    const char *note)
+{
+	bool try = req->canary.what != CANARY_NONE;
+	int r = try ? canary_run(&req->canary, (int)req->out_fd, &req->diag) : 0;
+
+	if (r < 0)
+		return fail("judging this host's own files", r);
+	diag_print(&req->diag, stderr);
+	if (req->diag.n_total > 0)
+		return EXIT_FAILURE;
+	(void)printf("yara=%llu hashes=%llu allow=%llu",
+	             (unsigned long long)counts->n_yara,
+	             (unsigned long long)counts->n_hashes,
+	             (unsigned long long)counts->n_allow_hashes);
+	if (try)
+		(void)printf(" canary=%zu", req->canary.n_files);
+	(void)printf("%s\n", note);
+	return EXIT_SUCCESS;
+}
+
 static int compile(struct request *req)
 {
 	struct key_programs programs = {0};
@@ -226,16 +272,13 @@ static int compile(struct request *req)
 	r = seal_output((int)req->out_fd);
 	if (r < 0)
 		return fail("sealing the image", r);
-	(void)printf("yara=%llu hashes=%llu allow=%llu%s\n",
-	             (unsigned long long)counts.n_yara,
-	             (unsigned long long)counts.n_hashes,
-	             (unsigned long long)counts.n_allow_hashes, note);
-	return EXIT_SUCCESS;
+	return conclude(req, &counts, note);
 }
 
 int main(int argc, char **argv)
 {
-	struct request req = {.out_fd = -1, .uid = -1, .gid = -1, .kept_fd = -1};
+	struct request req = {.out_fd = -1, .uid = -1, .gid = -1, .kept_fd = -1,
+	                      .canary = CANARY_NULL};
 	int r;
 
 	r = parse_arguments(&req, argc, argv);

@@ -51,7 +51,7 @@ static int compile(struct check *c, const struct conf *conf)
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);
 	r = sd_event_default(&c->event);
 	if (r >= 0)
-		r = compile_start(c->event, conf, NOBODY_UID, NOBODY_UID, -1, NULL, on_compiled,
+		r = compile_start(c->event, conf, NULL, NOBODY_UID, NOBODY_UID, NULL, on_compiled,
 		                  c, &compile);
 	if (r >= 0)
 		r = sd_event_loop(c->event);

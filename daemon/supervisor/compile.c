@@ -135,8 +135,23 @@ static size_t add_paths(char **argv, size_t n, const char *option, const struct 
 	return n;
 }
 
-static pid_t run(struct compile *c, const struct conf *conf, uid_t uid, gid_t gid,
-                 const int fds_of_child[3])
+static size_t add_more(char **argv, size_t n, const struct compile_more *more)
+{
+	for (size_t i = 0; i < more->n; i++) {
+		argv[n++] = (char *)"--expect";
+		argv[n++] = more->inputs[i].expect;
+		argv[n++] = (char *)more->inputs[i].option;
+		argv[n++] = more->inputs[i].expect + COMPILE_EXPECT_PATH;
+	}
+	if (more->canary) {
+		argv[n++] = (char *)"--canary";
+		argv[n++] = (char *)more->canary;
+	}
+	return n;
+}
+
+static pid_t run(struct compile *c, const struct conf *conf, const struct compile_more *more,
+                 uid_t uid, gid_t gid, const int fds_of_child[3])
 {
 	_cleanup_(freep) char *program = helper_path("custos-compile");
 	_cleanup_(freep) char **argv = NULL;
@@ -148,7 +163,8 @@ static pid_t run(struct compile *c, const struct conf *conf, uid_t uid, gid_t gi
 	const bool kept = fds_of_child[2] >= 0;
 	size_t n = 0;
 
-	argv = calloc(11 + 2 * (conf->yara.n + conf->hashes.n + conf->allow_hashes.n),
+	argv = calloc(13 + 2 * (conf->yara.n + conf->hashes.n + conf->allow_hashes.n) +
+	                      4 * (more ? more->n : 0),
 	              sizeof(*argv));
 	if (!argv || !program)
 		return -ENOMEM;
@@ -170,7 +186,9 @@ static pid_t run(struct compile *c, const struct conf *conf, uid_t uid, gid_t gi
 	}
 	n = add_paths(argv, n, "--yara", &conf->yara);
 	n = add_paths(argv, n, "--hashes", &conf->hashes);
-	(void)add_paths(argv, n, "--allow-hashes", &conf->allow_hashes);
+	n = add_paths(argv, n, "--allow-hashes", &conf->allow_hashes);
+	if (more)
+		(void)add_more(argv, n, more);
 	return spawn(program, argv, fds, ARRAY_SIZE(fds) - !kept, c->own_pid);
 }
 
@@ -185,8 +203,8 @@ static int watch(struct compile *c, sd_event *event)
 	return r < 0 ? r : 0;
 }
 
-static int launch(struct compile *c, sd_event *event, const struct conf *conf, uid_t uid,
-                  gid_t gid, int kept_fd)
+static int launch(struct compile *c, sd_event *event, const struct conf *conf,
+                  const struct compile_more *more, uid_t uid, gid_t gid)
 {
 	int out[2], err[2];
 
@@ -201,15 +219,16 @@ static int launch(struct compile *c, sd_event *event, const struct conf *conf, u
 	/* Only our ends: the child's writes may block, that holds up nobody else. */
 	(void)fcntl(out[0], F_SETFL, O_NONBLOCK);
 	(void)fcntl(err[0], F_SETFL, O_NONBLOCK);
-	c->pid = run(c, conf, uid, gid, (const int[3]){out[1], err[1], kept_fd});
+	c->pid = run(c, conf, more, uid, gid,
+	             (const int[3]){out[1], err[1], more ? more->kept_fd : -1});
 	(void)close(out[1]);
 	(void)close(err[1]);
 	return c->pid < 0 ? c->pid : watch(c, event);
 }
 
-int compile_start(sd_event *event, const struct conf *conf, uid_t uid, gid_t gid,
-                  int kept_fd, _Atomic uint32_t *own_pid, compile_fn done, void *userdata,
-                  struct compile **ret)
+int compile_start(sd_event *event, const struct conf *conf, const struct compile_more *more,
+                  uid_t uid, gid_t gid, _Atomic uint32_t *own_pid, compile_fn done,
+                  void *userdata, struct compile **ret)
 {
 	struct compile *c = calloc(1, sizeof(*c));
 	int r;
@@ -221,7 +240,7 @@ int compile_start(sd_event *event, const struct conf *conf, uid_t uid, gid_t gid
 	c->userdata = userdata;
 	c->out.fd = c->err.fd = -1;
 	c->image_fd = memfd_create("custos-rules", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	r = c->image_fd < 0 ? -errno : launch(c, event, conf, uid, gid, kept_fd);
+	r = c->image_fd < 0 ? -errno : launch(c, event, conf, more, uid, gid);
 	if (r < 0) {
 		(void)compile_free(c);
 		return r;

@@ -22,13 +22,28 @@ struct compile_result {
 typedef void (*compile_fn)(void *userdata, const struct compile_result *result,
                            const char *error);
 
+/* A rule file of a signed bundle. */
+struct compile_input {
+	char *expect;       /* "SHA256:PATH", owned by whoever made it */
+	const char *option; /* "--yara", "--hashes" or "--allow-hashes" */
+};
+#define COMPILE_EXPECT_PATH 65 /* where PATH begins */
+
+/* What there is besides the configuration. */
+struct compile_more {
+	const struct compile_input *inputs;
+	size_t n;
+	int kept_fd; /* an image that was kept (borrowed): taken if it would come out again. -1: none */
+	const char *canary; /* judge the host's own files with "rules" or "lists"; NULL: no */
+};
+
 /**
  * compile_start() - start compiling in a sandboxed child
- * @kept_fd: an image that was kept (borrowed): taken if it would come out again. -1: none
+ * @more:    NULL: nothing
  * @own_pid: where the child enters its pid; see spawn()
  * @done:    called once from the event loop, after which *ret is gone
  */
-int compile_start(sd_event *event, const struct conf *conf, uid_t uid, gid_t gid,
-                  int kept_fd, _Atomic uint32_t *own_pid, compile_fn done, void *userdata,
-                  struct compile **ret);
+int compile_start(sd_event *event, const struct conf *conf, const struct compile_more *more,
+                  uid_t uid, gid_t gid, _Atomic uint32_t *own_pid, compile_fn done,
+                  void *userdata, struct compile **ret);
 struct compile *compile_free(struct compile *c); /* kills a child that still runs */

@@ -74,6 +74,7 @@ static void pass_on(struct manager *m, struct record *r)
 		(void)snprintf(where, sizeof(where), "%s:%u", line->file, line->line);
 	if (r->flags & RECORD_LOGGED) {
 		r->seq = history_append(m->history, r, line ? where : NULL);
+		journal_set_bundles(m->journal, manager_bundles_text(m, r->generation));
 		journal_record(m->journal, r, line);
 	} else {
 		add_opener(r);

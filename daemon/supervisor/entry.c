@@ -37,6 +37,10 @@ static const char *const message_ids[N_JOURNAL_EVENTS] = {
 	[JOURNAL_QUARANTINE_FAILED] = "bfebd98f77b84981afa0a5a1da8e29de",
 	[JOURNAL_QUARANTINE_RELEASED] = "b7575728368146758e76736cb8360ee6",
 	[JOURNAL_QUARANTINE_EXPORTED] = "f1af99e0f88c4c8c87db073fa58be7f0",
+	[JOURNAL_BUNDLE_ACCEPTED] = "38bfccfb7e8e421684c713cbea253e77",
+	[JOURNAL_BUNDLE_REFUSED] = "f066fa40938741b1b277292e012e0397",
+	[JOURNAL_BUNDLE_ROLLED_BACK] = "7e8a31c2aa0b4a469e82e4c1edb6e8e5",
+	[JOURNAL_BUNDLE_STALE] = "32acaf4657a64f4c90d767f8d9e9cc5d",
 	[JOURNAL_DROPPED] = "9eeb3bde69db41459b3216d7b63ec533",
 };
 
@@ -75,7 +79,7 @@ void entry_from_record(struct entry *e, const struct record *r, const struct pol
 
 	e->event = event_of(&e->record);
 	e->priority = priority_of(&e->record);
-	e->policy[0] = '\0';
+	e->policy[0] = e->bundles[0] = '\0';
 	if (line)
 		(void)snprintf(e->policy, sizeof(e->policy), "%s:%u", line->file,
 		               line->line); /* a longer name is cut */
@@ -207,6 +211,7 @@ static void describe_decision(const struct entry *e, struct fields *f)
 	fields_add_str(f, "CUSTOS_REASON", reason_name(r->reason));
 	add_if_set(f, "CUSTOS_POLICY", e->policy);
 	fields_add_u64(f, "CUSTOS_GENERATION", r->generation);
+	add_if_set(f, "CUSTOS_BUNDLES", e->bundles);
 	fields_add_u64(f, "CUSTOS_TIME_USEC", r->wall_usec);
 	fields_add_str(f, "CUSTOS_CACHE", r->flags & RECORD_CACHED ? "hit" : "miss");
 	if (r->flags & RECORD_PARTIAL)

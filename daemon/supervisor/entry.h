@@ -32,6 +32,10 @@ enum journal_event {
 	JOURNAL_QUARANTINE_FAILED, /* it stays where it is */
 	JOURNAL_QUARANTINE_RELEASED,
 	JOURNAL_QUARANTINE_EXPORTED,
+	JOURNAL_BUNDLE_ACCEPTED,   /* signed rules were imported */
+	JOURNAL_BUNDLE_REFUSED,
+	JOURNAL_BUNDLE_ROLLED_BACK,
+	JOURNAL_BUNDLE_STALE,      /* expired, old, damaged, or its key is trusted no more */
 	JOURNAL_DROPPED,           /* sent by the journal thread itself */
 	N_JOURNAL_EVENTS,
 };
@@ -39,6 +43,7 @@ enum journal_event {
 /* Longer texts (a reload that failed with 200 errors) are cut; the socket has them in full. */
 #define ENTRY_TEXT_BYTES 4096U
 #define ENTRY_POLICY_BYTES 256U
+#define ENTRY_BUNDLES_BYTES 128U
 
 /* One slot of a ring. A record's policy line is copied: the policy may be replaced before the
  * journal thread gets here. */
@@ -46,6 +51,7 @@ struct entry {
 	enum journal_event event;
 	int priority;                    /* LOG_ALERT ... LOG_DEBUG */
 	char policy[ENTRY_POLICY_BYTES]; /* "file:line", "" when no line decided */
+	char bundles[ENTRY_BUNDLES_BYTES]; /* "channel=serial ..." of the record's generation */
 	union {
 		struct record record;            /* the first three events */
 		char text[ENTRY_TEXT_BYTES];     /* all others */

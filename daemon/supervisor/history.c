@@ -90,6 +90,7 @@ static struct history_event *event_new(const struct record *r, const char *polic
 		.verdict = r->verdict,
 		.reason = r->reason,
 		.flags = r->flags,
+		.generation = r->generation,
 		.size = size,
 	};
 	memcpy(e->sha256, r->sha256, sizeof(e->sha256));

@@ -25,6 +25,7 @@ struct history_event {
 	enum verdict verdict;
 	enum reason reason;
 	unsigned flags; /* enum record_flag */
+	uint32_t generation; /* of the rules */
 	uint8_t sha256[SHA256_BYTES];
 	const char *path, *exe, *unit, *rule, *policy_line;
 	size_t size; /* of this allocation */

@@ -58,6 +58,7 @@ struct journal {
 	/* producer only */
 	nsec_t second_started;
 	unsigned n_this_second;
+	char bundles[ENTRY_BUNDLES_BYTES]; /* of the record that comes next */
 	/* thread only */
 	bool to_stderr;
 	struct journal_counts told;       /* losses already reported */
@@ -292,8 +293,15 @@ void journal_record(struct journal *j, const struct record *r, const struct poli
 	if (!e)
 		return;
 	entry_from_record(e, r, line);
+	memcpy(e->bundles, j->bundles, sizeof(e->bundles));
 	ring_push(ring);
 	wake(j);
+}
+
+void journal_set_bundles(struct journal *j, const char *text)
+{
+	if (j)
+		(void)snprintf(j->bundles, sizeof(j->bundles), "%s", text); /* else cut */
 }
 
 void journal_event(struct journal *j, enum journal_event event, int priority, const char *fmt,

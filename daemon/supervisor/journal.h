@@ -66,6 +66,10 @@ void journal_record(struct journal *j, const struct record *r, const struct poli
 void journal_event(struct journal *j, enum journal_event event, int priority, const char *fmt,
                    ...) _printf_(4, 5);
 
+/* Names the bundles that the records from here on were judged by, "" for none; copied. Context: as
+ * journal_record(). */
+void journal_set_bundles(struct journal *j, const char *text);
+
 void journal_counts(const struct journal *j, struct journal_counts *ret);
 
 /**

@@ -20,6 +20,7 @@
 #include "custos/cleanup.h"
 #include "custos/shm.h"
 
+#include "daemon/supervisor/bundles.h"
 #include "daemon/supervisor/compile.h"
 #include "daemon/supervisor/pair.h"
 #include "daemon/supervisor/rules-kept.h"
@@ -171,6 +172,7 @@ static void on_compiled(void *userdata, const struct compile_result *result, con
 static int begin(struct loader *l)
 {
 	_cleanup_(diag_deinit) struct diag d = DIAG_NULL;
+	struct compile_more more;
 	int kept_fd, r;
 
 	l->busy = true;
@@ -185,7 +187,9 @@ static int begin(struct loader *l)
 	}
 	l->generation++;
 	kept_fd = rules_kept_open(l->kept);
-	r = compile_start(l->m->event, &l->conf, l->uid, l->gid, kept_fd,
+	bundles_collect(l->m->bundles, &l->conf, &more);
+	more.kept_fd = kept_fd;
+	r = compile_start(l->m->event, &l->conf, &more, l->uid, l->gid,
 	                  &l->m->shared->own_pids[OWN_COMPILE], on_compiled, l, &l->compile);
 	(void)fd_close(kept_fd);
 	if (r < 0)
@@ -224,6 +228,7 @@ static void commit(struct loader *l)
 	m->policy = ptr_take(&l->policy);
 	m->rules = l->counts;
 	m->generation = l->generation;
+	bundles_committed(m->bundles);
 }
 
 void loader_answered(struct loader *l, uint32_t generation, const char *error)

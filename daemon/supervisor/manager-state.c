@@ -16,6 +16,7 @@
 #include "custos/clock.h"
 
 #include "daemon/shared.h"
+#include "daemon/supervisor/bundles.h"
 #include "daemon/supervisor/coverage.h"
 #include "daemon/supervisor/holder.h"
 #include "daemon/supervisor/drain.h"
@@ -55,8 +56,11 @@ static bool is_rescue(const struct manager *m)
 
 static bool is_degraded(const struct manager *m)
 {
-	return m->pair_lost || nobody_scans(m) || is_crash_loop(m) || is_rescue(m) || !pair_ready(m->pair) || m->mark_error ||
-	       coverage_n_failed(m->coverage) > 0;
+	const char *reason;
+
+	return m->pair_lost || nobody_scans(m) || is_crash_loop(m) || is_rescue(m) ||
+	       !pair_ready(m->pair) || m->mark_error || coverage_n_failed(m->coverage) > 0 ||
+	       bundles_reasons(m->bundles, &reason, 1) > 0;
 }
 
 enum manager_state manager_state(const struct manager *m)
@@ -122,7 +126,7 @@ size_t manager_reasons(const struct manager *m, const char **reasons, size_t max
 	for (size_t i = 0; i < ARRAY_SIZE(all) && n < max; i++)
 		if (all[i])
 			reasons[n++] = all[i];
-	return n;
+	return n + bundles_reasons(m->bundles, reasons + n, max - n);
 }
 
 void manager_pids(const struct manager *m, struct manager_pids *ret)
@@ -203,6 +207,11 @@ int manager_quarantine(struct manager *m, const struct quarantine_ask *ask,
 void manager_quarantine_cancel(struct manager *m, void *userdata)
 {
 	quarantine_cancel(m->quarantine, userdata);
+}
+
+const char *manager_bundles_text(const struct manager *m, uint64_t generation)
+{
+	return bundles_text(m->bundles, generation);
 }
 
 void manager_flush_cache(struct manager *m, uid_t by)

@@ -24,6 +24,7 @@
 
 #include "daemon/shared.h"
 #include "daemon/supervisor/broker.h"
+#include "daemon/supervisor/bundles.h"
 #include "daemon/supervisor/coverage.h"
 #include "daemon/supervisor/drain.h"
 #include "daemon/supervisor/history.h"
@@ -128,7 +129,8 @@ static void on_first_load(void *userdata, uint64_t generation, const char *error
 
 	(void)generation;
 	if (error) {
-		fail_start(m, error, EXIT_CONFIGURATION);
+		if (!bundles_give_up(m->bundles, error) || manager_reload(m, on_first_load, m) < 0)
+			fail_start(m, error, EXIT_CONFIGURATION);
 		return;
 	}
 	m->mode = m->conf.mode;
@@ -218,8 +220,6 @@ static const struct pair_listener pair_listener = {
 
 static void on_hup_done(void *userdata, uint64_t generation, const char *error)
 {
-	(void)userdata;
-	(void)generation;
 	(void)error; /* after_load() has logged it */
 }
 
@@ -283,6 +283,8 @@ static int init_parts(struct manager *m)
 	if (r == 0)
 		r = requests_new(m, &m->requests);
 	if (r == 0)
+		r = bundles_new(m, &m->bundles);
+	if (r == 0)
 		r = loader_new(m, uid, gid, after_load, &m->loader);
 	fds = (struct pair_fds){m->group, m->shared_fd, m->facts_kick, m->audit_kick,
 	                        m->hold_kick, handover_fd(m->handover)};
@@ -317,6 +319,7 @@ static void deinit(struct manager *m)
 	m->server = server_free(m->server);
 	m->requests = requests_free(m->requests);
 	m->loader = loader_free(m->loader);
+	m->bundles = bundles_free(m->bundles);
 	m->pair = pair_free(m->pair);
 	m->drain = drain_free(m->drain);
 	m->broker = broker_free(m->broker);

@@ -27,6 +27,7 @@ struct holder;      /* holder.h: own thread */
 struct handover;    /* handover.h: a pair of the custosd before */
 struct renew;       /* renew.h: another version of us is being checked */
 struct quarantine;  /* quarantine.h: own thread */
+struct bundles;     /* bundles.h: signed rules; a thread while one is imported */
 struct varlink_server;
 struct json_t;      /* jansson.h, which those who look inside include */
 
@@ -71,6 +72,7 @@ struct manager {
 	struct broker *broker;
 	struct requests *requests;
 	struct quarantine *quarantine;
+	struct bundles *bundles;
 	struct holder *holder;
 	struct handover *handover;
 	struct renew *renew;      /* NULL: none is under way */
@@ -194,5 +196,34 @@ typedef void (*manager_quarantine_fn)(void *userdata, int error, const char *tex
 int manager_quarantine(struct manager *m, const struct quarantine_ask *ask,
                        manager_quarantine_fn done, void *userdata);
 void manager_quarantine_cancel(struct manager *m, void *userdata);
+
+/**
+ * manager_bundle() - import a signed bundle, or go back to one that was kept
+ * @ask:  copied; its descriptor is taken over when 0 is returned
+ * @done: called once from the event loop; @code NULL with @reply (borrowed), else what kind of
+ *        refusal, and why as text: what was in force stays in force
+ *
+ * The order goes on when its caller has gone away (manager_bundle_cancel()).
+ * Return: 0, -EBUSY while another order is under way, -EDESTADDRREQ when no channel is named and
+ * there is not exactly one, -ENOENT when there is nothing to go back to, or another negative errno.
+ */
+enum bundle_op { BUNDLE_IMPORT, BUNDLE_ROLLBACK };
+struct bundle_ask {
+	enum bundle_op op;
+	int fd;              /* import: the bundle's folder; else -1 */
+	const char *channel; /* rollback: NULL = the only one */
+	int64_t serial;      /* rollback: 0 = the one before */
+	const char *reason;  /* rollback: why */
+	uid_t by;
+};
+typedef void (*manager_bundle_fn)(void *userdata, const char *code, const char *text,
+                                  struct json_t *reply);
+int manager_bundle(struct manager *m, const struct bundle_ask *ask, manager_bundle_fn done,
+                   void *userdata);
+void manager_bundle_cancel(struct manager *m, void *userdata);
+/* Those in force, as an array of the interface's type Bundle. Caller's reference. */
+struct json_t *manager_bundles(const struct manager *m);
+/* "base=2026112301 site=7": what a generation was made of; "" when none or no longer known. */
+const char *manager_bundles_text(const struct manager *m, uint64_t generation);
 
 void manager_stop(struct manager *m); /* orderly: as SIGTERM */

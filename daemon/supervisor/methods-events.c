@@ -64,7 +64,7 @@ static int set_sha256(json_t *o, const struct history_event *e)
 }
 
 /* NULL: no memory. */
-static json_t *event_json(const struct history_event *e)
+static json_t *event_json(const struct manager *m, const struct history_event *e)
 {
 	json_t *o = json_pack(
 		"{s:o, s:o, s:s, s:s, s:s, s:o, s:i, s:o}", "seq", reply_int(e->seq),
@@ -77,6 +77,7 @@ static json_t *event_json(const struct history_event *e)
 	    set_sha256(o, e) == 0 && set_subject(o, e) == 0 &&
 	    reply_set_text(o, "rule", e->rule) == 0 &&
 	    reply_set_text(o, "policyLine", e->policy_line) == 0 &&
+	    reply_set_text(o, "bundles", manager_bundles_text(m, e->generation)) == 0 &&
 	    set_flags(o, e->flags) == 0)
 		return o;
 	json_decref(o);
@@ -92,7 +93,7 @@ static void send_event(struct connection *c, struct subscription *s,
 	s->cursor.dropped = 0;
 	o = json_pack("{s:o, s:o}", "dropped", reply_int(dropped), "nextSeq",
 	              reply_int(s->cursor.next));
-	if (o && e && json_object_set_new(o, "event", event_json(e)) < 0) {
+	if (o && e && json_object_set_new(o, "event", event_json(c->server->m, e)) < 0) {
 		json_decref(o);
 		o = NULL;
 	}

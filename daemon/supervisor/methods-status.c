@@ -144,7 +144,8 @@ void method_status(struct connection *c, json_t *parameters)
 	              rules_json(m), "coverage", coverage, "coverageOmitted",
 	              reply_int(omitted), "processes", processes_json(m), "counters",
 	              counters_json(m));
-	if (o && set_mode_details(o, m) < 0) {
+	if (o && (set_mode_details(o, m) < 0 ||
+	          json_object_set_new(o, "bundles", manager_bundles(m)) < 0)) {
 		json_decref(o);
 		o = NULL;
 	}

@@ -13,8 +13,9 @@
 #define BUNDLE_FILES_MAX   1024
 #define BUNDLE_NAME_MAX    100
 #define BUNDLE_CHANNEL_MAX 32
-#define BUNDLE_SERIAL_MAX  INT64_C(999999999999999999) /* room for YYYYMMDDNN and more \
-	                                                */
+#define BUNDLE_SERIAL_MAX                                                              \
+	INT64_C(999999999999999999) /* room for YYYYMMDDNN and more                    \
+	                             */
 
 enum bundle_kind {
 	BUNDLE_YARA,  /* .yar .yara: rules */

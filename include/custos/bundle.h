@@ -79,14 +79,6 @@ int bundle_copy_head(int from, int to, const char *label, struct diag *d);
 int bundle_copy_files(int from, int to, const char *label, const struct bundle *b,
                       struct diag *d);
 
-/* A serial below which nothing of a channel is taken: shipped by the package, beside
- * keys.d. */
-struct bundle_floor {
-	char channel[BUNDLE_CHANNEL_MAX + 1];
-	int64_t serial;
-};
-#define BUNDLE_FLOORS_MAX 64
-
 /* What time it is at least: a clock that was set back does not bring back what has
  * expired. */
 int64_t bundle_now(const struct bundle_state *s, const struct bundle_keys *keys,

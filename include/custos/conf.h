@@ -43,7 +43,8 @@ struct conf {
 	uint64_t cache_memory_bytes;
 	unsigned n_held_files;      /* 0: none */
 	struct strlist hashes, allow_hashes, yara;
-	unsigned bundle_threshold;
+	unsigned bundle_threshold;  /* different keys that must have signed */
+	bool bundle_both;           /* and one of them the vendor's, one the site's */
 	nsec_t bundle_max_age;
 };
 

@@ -141,6 +141,17 @@ static int parse_count(const struct key *key, const char *value, void *field)
 	return 0;
 }
 
+static int parse_threshold(const struct key *key, const char *value, void *field)
+{
+	struct conf *c = (struct conf *)((char *)field - key->offset);
+	bool both = strcmp(value, "vendor+site") == 0;
+	int r = parse_count(key, both ? "2" : value, field);
+
+	if (r == 0)
+		c->bundle_both = both;
+	return r;
+}
+
 static int parse_paths(const struct key *key, const char *value, void *field)
 {
 	size_t len = pathname_trim(value);
@@ -186,8 +197,8 @@ static const struct key keys[] = {
          .expected = "an absolute path without '.', '..' and '//'"},
 	{"Rules", "Yara", parse_paths, FIELD(yara),
          .expected = "an absolute path without '.', '..' and '//'"},
-	{"Bundles", "Threshold", parse_count, FIELD(bundle_threshold), 1,
-         CONF_THRESHOLD_MAX, "a number from 1 to 16"},
+	{"Bundles", "Threshold", parse_threshold, FIELD(bundle_threshold), 1,
+         CONF_THRESHOLD_MAX, "a number from 1 to 16, or vendor+site"},
 	{"Bundles", "MaxAge", parse_duration, FIELD(bundle_max_age), CONF_MAX_AGE_MIN,
          CONF_MAX_AGE_MAX, "a duration from 1h to 3650d"},
 };
@@ -224,6 +235,8 @@ static void key_reset(const struct key *key, struct conf *c)
 		c->rescue = defaults.rescue;
 	else if (key->parse == parse_group)
 		c->operator_group = (free(c->operator_group), NULL);
+	else if (key->parse == parse_threshold)
+		(void)parse_threshold(key, "1", field); /* in its bounds */
 	else if (key->parse == parse_count)
 		memcpy(field, (char *)&defaults + key->offset, sizeof(unsigned));
 	else

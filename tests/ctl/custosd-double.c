@@ -8,6 +8,7 @@
  * a history of four events.
  */
 #include <errno.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,6 +158,33 @@ int manager_quarantine(struct manager *m, const struct quarantine_ask *ask,
 
 void manager_quarantine_cancel(struct manager *m, void *userdata)
 {
+}
+
+/* Refuses what it is given, the way the daemon does. */
+int manager_bundle(struct manager *m, const struct bundle_ask *ask, manager_bundle_fn done,
+                   void *userdata)
+{
+	if (ask->fd >= 0)
+		close(ask->fd);
+	done(userdata, "serial", "serial 1 of channel base is older than 7", NULL);
+	return 0;
+}
+
+void manager_bundle_cancel(struct manager *m, void *userdata)
+{
+}
+
+json_t *manager_bundles(const struct manager *m)
+{
+	return json_pack("[{s:s, s:i, s:I, s:I, s:b, s:b, s:[s], s:[i,i]}]", "channel", "base",
+	                 "serial", 7, "created", (json_int_t)1795406400000000, "expires",
+	                 (json_int_t)1797998400000000, "used", 1, "trusted", 1, "keyIds",
+	                 "7f3914d03883d06b", "kept", 6, 7);
+}
+
+const char *manager_bundles_text(const struct manager *m, uint64_t generation)
+{
+	return "";
 }
 
 void manager_scan_cancel(struct manager *m, void *userdata)

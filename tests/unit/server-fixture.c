@@ -260,6 +260,32 @@ void manager_quarantine_cancel(struct manager *manager, void *userdata)
 	asked.n_cancelled++;
 }
 
+int manager_bundle(struct manager *manager, const struct bundle_ask *ask, manager_bundle_fn done,
+                   void *userdata)
+{
+	asked.bundle = *ask;
+	snprintf(asked.bundle_channel, sizeof(asked.bundle_channel), "%s", ask->channel ?: "");
+	snprintf(asked.reason, sizeof(asked.reason), "%s", ask->reason ?: "");
+	asked.bundle_done = done;
+	asked.bundle_data = userdata;
+	return asked.bundle_result;
+}
+
+void manager_bundle_cancel(struct manager *manager, void *userdata)
+{
+	asked.n_cancelled++;
+}
+
+json_t *manager_bundles(const struct manager *manager)
+{
+	return json_pack("[{s:s, s:i}]", "channel", "base", "serial", 7);
+}
+
+const char *manager_bundles_text(const struct manager *manager, uint64_t generation)
+{
+	return generation ? "base=7" : "";
+}
+
 void manager_scan_cancel(struct manager *manager, void *userdata)
 {
 	asked.n_cancelled++;

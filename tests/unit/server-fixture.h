@@ -37,6 +37,11 @@ struct request { /* what the doubles were asked */
 	char quarantine_id[64];
 	manager_quarantine_fn quarantine_done;
 	void *quarantine_data;
+	struct bundle_ask bundle; /* likewise */
+	char bundle_channel[64];
+	manager_bundle_fn bundle_done;
+	void *bundle_data;
+	int bundle_result;
 };
 
 extern struct manager m;

@@ -147,7 +147,7 @@ START_TEST(conf_parse_bounds_are_inclusive)
 	              "f:3: 'Timeout=60001ms': expected a duration from 50ms to 60s\n"
 	              "f:4: 'Workers=257': expected a number from 0 to 256\n"
 	              "f:5: 'CacheMemory=4294967297': expected a size from 1M to 4G\n"
-	              "f:7: 'Threshold=17': expected a number from 1 to 16\n"
+	              "f:7: 'Threshold=17': expected a number from 1 to 16, or vendor+site\n"
 	              "f:8: 'MaxAge=3651d': expected a duration from 1h to 3650d");
 	expect_errors(
 		"[Limits]\nMaxFileSize=0\nTimeout=49ms\nWorkers=-1\nCacheMemory=1023K\n"
@@ -158,7 +158,7 @@ START_TEST(conf_parse_bounds_are_inclusive)
 		"f:3: 'Timeout=49ms': expected a duration from 50ms to 60s\n"
 		"f:4: 'Workers=-1': expected a number from 0 to 256\n"
 		"f:5: 'CacheMemory=1023K': expected a size from 1M to 4G\n"
-		"f:7: 'Threshold=0': expected a number from 1 to 16\n"
+		"f:7: 'Threshold=0': expected a number from 1 to 16, or vendor+site\n"
 		"f:8: 'MaxAge=59min': expected a duration from 1h to 3650d");
 }
 END_TEST
