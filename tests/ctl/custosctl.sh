@@ -96,6 +96,14 @@ expect policy-none 2 'policy.* takes' c policy
 expect reload 0 'generation 1 is in force' c reload
 expect reload-bad 2 '^custosctl: .*stays in force' c reload
 expect cache-flush 0 '' c cache flush
+expect bundle-none 2 'takes list' c bundle
+expect bundle-list 0 'base  *7  *2026-11-23 04:00:00 UTC .*in force .*6 7 ' c bundle list
+expect bundle-list-json 0 '"keyIds":\["7f3914d03883d06b"\]' j bundle list
+expect bundle-import 2 'refused (serial), what was in force stays in force:' c bundle import "$dir"
+expect bundle-import-file 2 'Not a directory' c bundle import "$0"
+expect bundle-rollback-why 2 'say why' c bundle rollback base
+expect bundle-rollback-to 2 'not a number' c bundle rollback --to x --reason y
+expect bundle-rollback 2 'older than 7' c bundle rollback --reason 'bad rules' base
 expect cache-none 2 "no 'cache drop'" c cache drop
 expect cache-what 2 'takes' c cache
 expect mode-reason 2 'say why' c mode monitor --for 1h
