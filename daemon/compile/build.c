@@ -116,11 +116,21 @@ static int write_table(struct image_writer *w, enum image_section s,
 	return r;
 }
 
+static int write_rules(struct image_writer *w, const struct rules_compiled *rules,
+                       const struct reuse *re)
+{
+	image_writer_section(w, IMAGE_YARA);
+	return rules ? rules_compiled_write(rules, image_writer_add, w) :
+	               image_writer_add(w, re->yara, re->yara_bytes);
+}
+
+/* @rules: NULL, then those of @re. */
 static int write_image(int out_fd, struct tables *t, const struct rules_compiled *rules,
-                       struct ruleset_counts *ret)
+                       const struct reuse *re, struct ruleset_counts *ret)
 {
 	_cleanup_(image_writer_freep) struct image_writer *w = NULL;
-	struct ruleset_counts counts = {.n_yara = rules_compiled_count(rules)};
+	struct ruleset_counts counts = {
+		.n_yara = rules ? rules_compiled_count(rules) : re->n_yara};
 	int r;
 
 	r = image_writer_new(out_fd, rules_yara_version(), &w);
@@ -132,12 +142,10 @@ static int write_image(int out_fd, struct tables *t, const struct rules_compiled
 	if (r == 0)
 		r = write_table(w, IMAGE_ALLOW_SHA256, &t->allow,
 		                &counts.n_allow_hashes);
-	if (r == 0 && counts.n_yara > 0) {
-		image_writer_section(w, IMAGE_YARA);
-		r = rules_compiled_write(rules, image_writer_add, w);
-	}
+	if (r == 0 && counts.n_yara > 0)
+		r = write_rules(w, rules, re);
 	if (r == 0)
-		r = image_writer_finish(w, rules_compiled_uses(rules), &counts);
+		r = image_writer_finish(w, rules ? rules_compiled_uses(rules) : re->uses, &counts);
 	if (r == 0)
 		*ret = counts;
 	return r;
@@ -157,18 +165,19 @@ static void tables_deinit(struct tables *t)
 	hashdb_builder_deinit(&t->allow);
 }
 
-int build_image(const struct inputs *in, int out_fd, struct ruleset_counts *ret,
-                struct diag *d)
+int build_image(const struct inputs *in, const struct reuse *re, int out_fd,
+                struct ruleset_counts *ret, struct diag *d)
 {
 	_cleanup_(rules_compiled_freep) struct rules_compiled *rules = NULL;
 	_cleanup_(tables_deinit) struct tables t;
-	int r, r_rules;
+	int r, r_rules = 0;
 
 	/* Both, so that the user sees the errors of both. */
 	tables_init(&t);
 	r = read_lists(&t, in, d);
-	r_rules = rules_compile(in->yara, in->n_yara, &rules, d);
+	if (!re || !re->yara)
+		r_rules = rules_compile(in->yara, in->n_yara, &rules, d);
 	if (r < 0 || r_rules < 0)
 		return r < 0 ? r : r_rules;
-	return write_image(out_fd, &t, rules, ret);
+	return write_image(out_fd, &t, rules, re, ret);
 }

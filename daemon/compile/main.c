@@ -25,6 +25,7 @@
 #include "inputs.h"
 #include "kept.h"
 #include "key.h"
+#include "reuse.h"
 #include "seal.h"
 
 #define EXIT_USAGE 2
@@ -36,6 +37,7 @@ enum option_id {
 	OPT_ALLOW,
 	OPT_EXPECT,
 	OPT_CANARY,
+	OPT_REUSE,
 	OPT_UID,
 	OPT_GID,
 	OPT_KEY,
@@ -50,6 +52,7 @@ static const struct option options[] = {
 	{"allow-hashes", required_argument, NULL, OPT_ALLOW},
 	{"expect", required_argument, NULL, OPT_EXPECT},
 	{"canary", required_argument, NULL, OPT_CANARY},
+	{"reuse", required_argument, NULL, OPT_REUSE},
 	{"uid", required_argument, NULL, OPT_UID},
 	{"gid", required_argument, NULL, OPT_GID},
 	{"key", no_argument, NULL, OPT_KEY},
@@ -63,6 +66,7 @@ struct request {
 	bool tell_key;
 	struct inputs inputs;
 	struct canary canary;
+	struct reuse reuse;
 	struct diag diag;
 };
 
@@ -73,7 +77,8 @@ static int usage(void)
 		"usage: custos-compile --out-fd N [--yara PATH]... [--hashes PATH]...\n"
 		"       [--allow-hashes PATH]... [--expect SHA256:PATH]...\n"
 		"       [--canary rules|lists] [--uid UID --gid GID] [--key "
-	        "[--kept-fd N]]\n");
+	        "[--kept-fd N]]\n"
+		"       [--reuse FD:SOURCE|-]\n");
 	return EXIT_USAGE;
 }
 
@@ -134,6 +139,8 @@ static int parse_option(struct request *req, int id)
 		break;
 	case OPT_CANARY:
 		return parse_canary(req, optarg);
+	case OPT_REUSE:
+		return reuse_parse(optarg, &req->reuse) ? 0 : EXIT_USAGE;
 	default:
 		return EXIT_USAGE;
 	}
@@ -176,7 +183,7 @@ static int seal_output(int fd)
 /* The key is told before anything is parsed: what a rule could make of this process
  * cannot change it. */
 static int tell_key(const struct key_programs *programs, const struct inputs *in,
-                    uint8_t key[KEY_BYTES])
+                    const struct reuse *re, uint8_t key[KEY_BYTES])
 {
 	int r = key_of(programs, in, key);
 
@@ -186,6 +193,8 @@ static int tell_key(const struct key_programs *programs, const struct inputs *in
 	for (unsigned i = 0; i < KEY_BYTES; i++)
 		(void)printf("%02x", key[i]);
 	(void)printf("\n");
+	if (re->wanted)
+		(void)printf("source=%s\n", re->now);
 	return fflush(stdout) == 0 ? 0 : -errno;
 }
 
@@ -203,7 +212,7 @@ static int make_image(struct request *req, const struct key_programs *programs,
 
 	*ret_note = "";
 	if (req->tell_key && req->diag.n_total == 0) {
-		r = tell_key(programs, in, key);
+		r = tell_key(programs, in, &req->reuse, key);
 		if (r == 0)
 			r = kept_take((int)req->kept_fd, key, (int)req->out_fd, ret);
 	}
@@ -211,7 +220,7 @@ static int make_image(struct request *req, const struct key_programs *programs,
 		*ret_note = " kept";
 	if (r != -ENOENT)
 		return r;
-	r = build_image(in, (int)req->out_fd, ret, &req->diag);
+	r = build_image(in, &req->reuse, (int)req->out_fd, ret, &req->diag);
 	if (r == 0 && req->tell_key && !key_holds(programs, in, key))
 		*ret_note = " changed";
 	return r;
@@ -233,8 +242,6 @@ static int conclude(struct request *req, const struct ruleset_counts *counts,
 	             (unsigned long long)counts->n_yara,
 	             (unsigned long long)counts->n_hashes,
 	             (unsigned long long)counts->n_allow_hashes);
-	if (try)
-		(void)printf(" canary=%zu", req->canary.n_files);
 	(void)printf("%s\n", note);
 	return EXIT_SUCCESS;
 }
@@ -263,7 +270,9 @@ static int compile(struct request *req)
 	if (r < 0)
 		return fail(step, r);
 
-	r = make_image(req, &programs, &counts, &note);
+	r = reuse_open(&req->reuse, &req->inputs);
+	if (r == 0)
+		r = make_image(req, &programs, &counts, &note);
 	diag_print(&req->diag, stderr);
 	if (r == -EINVAL || req->diag.n_total > 0)
 		return EXIT_FAILURE;
@@ -278,7 +287,7 @@ static int compile(struct request *req)
 int main(int argc, char **argv)
 {
 	struct request req = {.out_fd = -1, .uid = -1, .gid = -1, .kept_fd = -1,
-	                      .canary = CANARY_NULL};
+	                      .canary = CANARY_NULL, .reuse = REUSE_NULL};
 	int r;
 
 	r = parse_arguments(&req, argc, argv);

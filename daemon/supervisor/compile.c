@@ -26,6 +26,9 @@
 #define OUTPUT_MAX (64 * 1024) /* of errors; DIAG_KEPT_MAX lines fit */
 #define IMAGE_FD   3
 #define KEPT_FD    4
+#define REUSE_FD   5
+#define CHILD_FDS  5
+#define REUSE_BYTES (2 * DIGEST_MAX_BYTES + 16) /* a number, a colon, a digest */
 
 struct output {
 	int fd;
@@ -85,9 +88,11 @@ static bool parse_output(const char *text, struct compile_result *ret)
 	for (unsigned i = 0; i < sizeof(ret->key); i++)
 		if (sscanf(text + 4 + 2 * i, "%2hhx", &ret->key[i]) != 1)
 			return false;
-	n = sscanf(text + 4 + 2 * sizeof(ret->key),
-	           "\nyara=%" SCNu64 " hashes=%" SCNu64 " allow=%" SCNu64 "%15s", &c->n_yara,
-	           &c->n_hashes, &c->n_allow_hashes, note);
+	text += 4 + 2 * sizeof(ret->key);
+	if (sscanf(text, "\nsource=%64[0-9a-f]%n", ret->source, &n) == 1)
+		text += n;
+	n = sscanf(text, "\nyara=%" SCNu64 " hashes=%" SCNu64 " allow=%" SCNu64 "%15s",
+	           &c->n_yara, &c->n_hashes, &c->n_allow_hashes, note);
 	ret->keep = n == 3; /* else "kept" or "changed" */
 	return n >= 3;
 }
@@ -135,7 +140,7 @@ static size_t add_paths(char **argv, size_t n, const char *option, const struct 
 	return n;
 }
 
-static size_t add_more(char **argv, size_t n, const struct compile_more *more)
+static size_t add_more(char **argv, size_t n, const struct compile_more *more, const char *reuse)
 {
 	for (size_t i = 0; i < more->n; i++) {
 		argv[n++] = (char *)"--expect";
@@ -143,6 +148,8 @@ static size_t add_more(char **argv, size_t n, const struct compile_more *more)
 		argv[n++] = (char *)more->inputs[i].option;
 		argv[n++] = more->inputs[i].expect + COMPILE_EXPECT_PATH;
 	}
+	argv[n++] = (char *)"--reuse";
+	argv[n++] = (char *)reuse;
 	if (more->canary) {
 		argv[n++] = (char *)"--canary";
 		argv[n++] = (char *)more->canary;
@@ -150,20 +157,35 @@ static size_t add_more(char **argv, size_t n, const struct compile_more *more)
 	return n;
 }
 
+static size_t add_fds(struct spawn_fd fds[CHILD_FDS], size_t n, const struct compile_more *more)
+{
+	if (more && more->kept_fd >= 0)
+		fds[n++] = (struct spawn_fd){more->kept_fd, KEPT_FD};
+	if (more && more->reuse_fd >= 0)
+		fds[n++] = (struct spawn_fd){more->reuse_fd, REUSE_FD};
+	return n;
+}
+
+static const char *reuse_option(const struct compile_more *more, char buf[REUSE_BYTES])
+{
+	(void)snprintf(buf, REUSE_BYTES, "-");
+	if (more->reuse_fd >= 0)
+		(void)snprintf(buf, REUSE_BYTES, "%d:%s", REUSE_FD, more->source); /* fits */
+	return buf;
+}
+
 static pid_t run(struct compile *c, const struct conf *conf, const struct compile_more *more,
-                 uid_t uid, gid_t gid, const int fds_of_child[3])
+                 uid_t uid, gid_t gid, const int fds_of_child[2])
 {
 	_cleanup_(freep) char *program = helper_path("custos-compile");
 	_cleanup_(freep) char **argv = NULL;
-	char uid_text[16], gid_text[16];
-	const struct spawn_fd fds[] = {{fds_of_child[0], 1},
-	                               {fds_of_child[1], 2},
-	                               {c->image_fd, IMAGE_FD},
-	                               {fds_of_child[2], KEPT_FD}};
-	const bool kept = fds_of_child[2] >= 0;
-	size_t n = 0;
+	char uid_text[16], gid_text[16], reuse[REUSE_BYTES];
+	struct spawn_fd fds[CHILD_FDS] = {
+		{fds_of_child[0], 1}, {fds_of_child[1], 2}, {c->image_fd, IMAGE_FD}};
+	const bool kept = more && more->kept_fd >= 0;
+	size_t n = 0, n_fds = add_fds(fds, 3, more);
 
-	argv = calloc(13 + 2 * (conf->yara.n + conf->hashes.n + conf->allow_hashes.n) +
+	argv = calloc(15 + 2 * (conf->yara.n + conf->hashes.n + conf->allow_hashes.n) +
 	                      4 * (more ? more->n : 0),
 	              sizeof(*argv));
 	if (!argv || !program)
@@ -188,8 +210,8 @@ static pid_t run(struct compile *c, const struct conf *conf, const struct compil
 	n = add_paths(argv, n, "--hashes", &conf->hashes);
 	n = add_paths(argv, n, "--allow-hashes", &conf->allow_hashes);
 	if (more)
-		(void)add_more(argv, n, more);
-	return spawn(program, argv, fds, ARRAY_SIZE(fds) - !kept, c->own_pid);
+		(void)add_more(argv, n, more, reuse_option(more, reuse));
+	return spawn(program, argv, fds, n_fds, c->own_pid);
 }
 
 static int watch(struct compile *c, sd_event *event)
@@ -220,7 +242,7 @@ static int launch(struct compile *c, sd_event *event, const struct conf *conf,
 	(void)fcntl(out[0], F_SETFL, O_NONBLOCK);
 	(void)fcntl(err[0], F_SETFL, O_NONBLOCK);
 	c->pid = run(c, conf, more, uid, gid,
-	             (const int[3]){out[1], err[1], more ? more->kept_fd : -1});
+	             (const int[2]){out[1], err[1]});
 	(void)close(out[1]);
 	(void)close(err[1]);
 	return c->pid < 0 ? c->pid : watch(c, event);

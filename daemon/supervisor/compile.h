@@ -15,6 +15,7 @@ struct compile_result {
 	int image_fd; /* sealed memory, consumed by the callee; -1 on an error */
 	struct ruleset_counts counts;
 	uint8_t key[DIGEST_MAX_BYTES]; /* of all the image is made of */
+	char source[2 * DIGEST_MAX_BYTES + 1]; /* digest of the texts of its YARA rules */
 	bool keep; /* it is new, and the key is surely its own: worth keeping */
 };
 
@@ -34,6 +35,8 @@ struct compile_more {
 	const struct compile_input *inputs;
 	size_t n;
 	int kept_fd; /* an image that was kept (borrowed): taken if it would come out again. -1: none */
+	int reuse_fd;       /* the image in force (borrowed): its YARA rules are taken over if they would */
+	const char *source; /* come out again, by what compile_fn told about it. -1: none */
 	const char *canary; /* judge the host's own files with "rules" or "lists"; NULL: no */
 };
 

@@ -46,6 +46,12 @@ struct loader {
 	struct rules_kept *kept;
 	int fresh_fd;            /* an image that is worth keeping once it is in force; -1 */
 	uint8_t key[DIGEST_MAX_BYTES]; /* its key */
+	/* Of the generation on its way, and of the one in force: what has not changed is not compiled
+	 * again. The scanner has the same memory mapped. */
+	struct loaded_image {
+		int fd;
+		char source[2 * DIGEST_MAX_BYTES + 1];
+	} next_image, image;
 	struct waiter now[WAITERS_MAX + 1], next[WAITERS_MAX + 1];
 	size_t n_now, n_next;
 };
@@ -155,6 +161,9 @@ static void on_compiled(void *userdata, const struct compile_result *result, con
 		l->fresh_fd = fcntl(image_fd, F_DUPFD_CLOEXEC, 0); /* -1: compiled again next time */
 		memcpy(l->key, result->key, sizeof(l->key));
 	}
+	(void)fd_close(l->next_image.fd);
+	l->next_image.fd = fcntl(image_fd, F_DUPFD_CLOEXEC, 0); /* -1: compiled anew next time */
+	memcpy(l->next_image.source, result->source, sizeof(result->source));
 	r = policy_image(l->policy, &text, &len);
 	policy_fd = r < 0 ? r : shm_from_bytes("custos-policy", text, len);
 	if (policy_fd < 0) {
@@ -189,6 +198,8 @@ static int begin(struct loader *l)
 	kept_fd = rules_kept_open(l->kept);
 	bundles_collect(l->m->bundles, &l->conf, &more);
 	more.kept_fd = kept_fd;
+	more.reuse_fd = *l->image.source ? l->image.fd : -1;
+	more.source = l->image.source;
 	r = compile_start(l->m->event, &l->conf, &more, l->uid, l->gid,
 	                  &l->m->shared->own_pids[OWN_COMPILE], on_compiled, l, &l->compile);
 	(void)fd_close(kept_fd);
@@ -228,6 +239,9 @@ static void commit(struct loader *l)
 	m->policy = ptr_take(&l->policy);
 	m->rules = l->counts;
 	m->generation = l->generation;
+	(void)fd_close(l->image.fd);
+	l->image = l->next_image;
+	l->next_image.fd = -1;
 	bundles_committed(m->bundles);
 }
 
@@ -258,6 +272,7 @@ int loader_new(struct manager *m, uid_t uid, gid_t gid, loader_finished_fn finis
 	l->gid = gid;
 	l->finished = finished;
 	l->fresh_fd = -1;
+	l->image.fd = l->next_image.fd = -1;
 	conf_init(&l->conf);
 	if (rules_kept_new(m->state_dir, &l->kept) < 0) {
 		free(l);
@@ -274,6 +289,8 @@ struct loader *loader_free(struct loader *l)
 	l->compile = compile_free(l->compile);
 	l->kept = rules_kept_free(l->kept);
 	(void)fd_close(l->fresh_fd);
+	(void)fd_close(l->image.fd);
+	(void)fd_close(l->next_image.fd);
 	policy_freep(&l->policy);
 	conf_deinit(&l->conf);
 	free(l);

@@ -163,7 +163,7 @@ static int keep(const uint8_t *key)
 	memcpy(h.magic, KEPT_MAGIC, sizeof(h.magic));
 	memcpy(h.key, key, KEY_BYTES);
 	read_inputs(&in, "rule a { condition: filesize == 3 }", NULL, NULL);
-	ck_assert_int_eq(build_image(&in, image, &counts, &d), 0);
+	ck_assert_int_eq(build_image(&in, NULL, image, &counts, &d), 0);
 	ck_assert_int_eq(write(fd, &h, sizeof(h)), sizeof(h));
 	ck_assert_int_eq(lseek(image, 0, SEEK_SET), 0);
 	while ((n = read(image, buf, sizeof(buf))) > 0)

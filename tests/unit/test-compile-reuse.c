@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* custos-compile: rules that are taken over compiled, digests of files, the canary
+ * corpus */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "build.h"
+#include "canary.h"
+#include "custos/cleanup.h"
+#include "custos/engine.h"
+#include "custos/image.h"
+#include "expect.h"
+#include "reuse.h"
+#include "unit.h"
+
+#define RULE_A                                                                         \
+	"rule a { strings: $x = \"some text\" condition: $x and filename != \"y\" }"
+#define RULE_B "rule b { condition: false }"
+
+static int new_memfd(void)
+{
+	int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	ck_assert_int_ge(fd, 0);
+	return fd;
+}
+
+static struct inputs with_rule(const char *file, const char *text)
+{
+	struct inputs in = INPUTS_NULL;
+
+	in.yara = calloc(1, sizeof(*in.yara));
+	in.yara[0] = (struct rules_source){strdup(file), strdup(text), strlen(text)};
+	in.n_yara = 1;
+	return in;
+}
+
+/* A sealed image of one rule, and what was told about it. */
+static int first_image(const char *file, const char *text, char ret_source[65])
+{
+	_cleanup_(inputs_deinit) struct inputs in = with_rule(file, text);
+	_cleanup_(diag_deinit) struct diag d = DIAG_NULL;
+	_cleanup_(reuse_deinit) struct reuse re = REUSE_NULL;
+	struct ruleset_counts c;
+	int fd = new_memfd();
+
+	ck_assert_int_eq(engine_global_init(), 0);
+	ck_assert(reuse_parse("-", &re));
+	ck_assert_int_eq(reuse_open(&re, &in), 0);
+	ck_assert_ptr_null(re.yara);
+	ck_assert_int_eq(build_image(&in, &re, fd, &c, &d), 0);
+	ck_assert_int_eq(image_seal(fd), 0);
+	memcpy(ret_source, re.now, 65);
+	return fd;
+}
+
+/* Would the image be used for these inputs? */
+static bool reuses(int fd, const char *source, const char *file, const char *text)
+{
+	_cleanup_(inputs_deinit) struct inputs in = with_rule(file, text);
+	_cleanup_(reuse_deinit) struct reuse re = REUSE_NULL;
+	char option[128];
+
+	snprintf(option, sizeof(option), "%d:%s", fd, source);
+	ck_assert(reuse_parse(option, &re));
+	ck_assert_int_eq(reuse_open(&re, &in), 0);
+	return re.yara != NULL;
+}
+
+START_TEST(reuse_same_rules_make_the_same_rule_set)
+{
+	_cleanup_(ruleset_freep) struct ruleset *first = NULL, *second = NULL;
+	_cleanup_(inputs_deinit) struct inputs in = with_rule("a.yar", RULE_A);
+	_cleanup_(diag_deinit) struct diag d = DIAG_NULL;
+	_cleanup_(reuse_deinit) struct reuse re = REUSE_NULL;
+	_cleanup_(fd_closep) int again = new_memfd();
+	_cleanup_(fd_closep) int fd = -1;
+	struct ruleset_counts c;
+	char source[65], option[128];
+
+	fd = first_image("a.yar", RULE_A, source);
+	snprintf(option, sizeof(option), "%d:%s", fd, source);
+	ck_assert(reuse_parse(option, &re));
+	ck_assert_int_eq(reuse_open(&re, &in), 0);
+	ck_assert_ptr_nonnull(re.yara);
+	ck_assert_str_eq(re.now, source);
+	ck_assert_int_eq(build_image(&in, &re, again, &c, &d), 0);
+	ck_assert_uint_eq(c.n_yara, 1);
+	ck_assert_int_eq(image_seal(again), 0);
+	ck_assert_int_eq(ruleset_load(fd, &first), 0);
+	ck_assert_int_eq(ruleset_load(again, &second), 0);
+	ck_assert_mem_eq(ruleset_yara_id(first), ruleset_yara_id(second),
+	                 RULESET_ID_BYTES);
+	ck_assert(ruleset_uses_names(second));
+}
+END_TEST
+
+START_TEST(reuse_anything_else_is_compiled)
+{
+	_cleanup_(fd_closep) int fd = -1;
+	_cleanup_(fd_closep) int open_fd = new_memfd();
+	char source[65], other[65];
+	struct stat st;
+	void *p;
+
+	fd = first_image("a.yar", RULE_A, source);
+	(void)fd_close(first_image("a.yar", RULE_B, other));
+	ck_assert(reuses(fd, source, "a.yar", RULE_A));
+	ck_assert(!reuses(fd, source, "a.yar", RULE_B));
+	ck_assert(!reuses(fd, source, "b.yar", RULE_A));
+	ck_assert(!reuses(fd, other, "a.yar", RULE_A));
+	ck_assert(!reuses(open_fd, source, "a.yar", RULE_A));
+	/* the same bytes, but somebody may still change them */
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	ck_assert_ptr_ne(p, MAP_FAILED);
+	ck_assert_int_eq(write(open_fd, p, (size_t)st.st_size), st.st_size);
+	ck_assert(!reuses(open_fd, source, "a.yar", RULE_A));
+	(void)munmap(p, (size_t)st.st_size);
+	/* no image at all, and one that is cut */
+	ck_assert_int_eq(ftruncate(open_fd, 100), 0);
+	ck_assert_int_eq(image_seal(open_fd), 0);
+	ck_assert(!reuses(open_fd, source, "a.yar", RULE_A));
+	ck_assert(!reuses(9999, source, "a.yar", RULE_A));
+}
+END_TEST
+
+START_TEST(reuse_parse_is_strict)
+{
+	static const char *const bad[] = {"", "x", "4", "4:", "4:ab", "-1:", ":", "--"};
+	struct reuse re = REUSE_NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		ck_assert_msg(!reuse_parse(bad[i], &re), "%s", bad[i]);
+}
+END_TEST
+
+START_TEST(expect_file_compares)
+{
+	char path[] = "/tmp/custos-expect-XXXXXX", option[256];
+	_cleanup_(diag_deinit) struct diag d = DIAG_NULL;
+	int fd = mkstemp(path);
+
+	ck_assert_int_eq(write(fd, "abc", 3), 3);
+	close(fd);
+	snprintf(option, sizeof(option),
+	         "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad:%s",
+	         path);
+	ck_assert_int_eq(expect_file(option, &d), 0);
+	option[0] = 'c';
+	ck_assert_int_eq(expect_file(option, &d), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(d.items[0].reason, "was changed"));
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(expect_file(option, &d), -EINVAL);
+	option[64] = ' ';
+	ck_assert_int_eq(expect_file(option, &d), -EBADMSG);
+	ck_assert_int_eq(expect_file("abc", &d), -EBADMSG);
+}
+END_TEST
+
+/* What the corpus of this host says to a rule. */
+static unsigned canary_findings(const char *rule, enum canary_what what, char *ret,
+                                size_t size)
+{
+	_cleanup_(diag_deinit) struct diag d = DIAG_NULL;
+	struct canary c = CANARY_NULL;
+	char source[65];
+	int fd = first_image("r.yar", rule, source);
+
+	ck_assert_int_eq(canary_open(&c, what), 0);
+	ck_assert_uint_gt(c.n_files, 5); /* there is a C library, a shell, ... */
+	ck_assert_int_eq(canary_run(&c, fd, &d), 0);
+	canary_deinit(&c);
+	close(fd);
+	snprintf(ret, size, "%s", d.n_items ? d.items[0].reason : "");
+	return (unsigned)d.n_total;
+}
+
+START_TEST(canary_rules_that_match_the_host_are_found)
+{
+	const char *elf = "rule elf { condition: uint32(0) == 0x464c457f }";
+	char text[512];
+
+	ck_assert_uint_eq(canary_findings(RULE_A, CANARY_RULES, text, sizeof(text)), 0);
+	ck_assert_uint_gt(canary_findings(elf, CANARY_RULES, text, sizeof(text)), 5);
+	ck_assert_ptr_nonnull(
+		strstr(text, "which this host needs, is matched by rule elf"));
+	/* lists alone: rules are not run, they were before */
+	ck_assert_uint_eq(canary_findings(elf, CANARY_LISTS, text, sizeof(text)), 0);
+}
+END_TEST
+
+UNIT_MAIN("compile-reuse", reuse_same_rules_make_the_same_rule_set,
+          reuse_anything_else_is_compiled, reuse_parse_is_strict, expect_file_compares,
+          canary_rules_that_match_the_host_are_found)
