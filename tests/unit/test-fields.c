@@ -124,9 +124,28 @@ START_TEST(entry_fields_of_largest_record_fit)
 	memset(r.cgroup, 1, sizeof(r.cgroup));
 	memset(r.rule, 1, sizeof(r.rule));
 	entry_from_record(&e, &r, &line);
+	memset(e.bundles, 1, sizeof(e.bundles) - 1);
 	entry_fields(&e, &f);
 	ck_assert(!f.truncated);
 	ck_assert_uint_le(f.n, FIELDS_MAX);
+}
+END_TEST
+
+START_TEST(entry_fields_name_the_bundles)
+{
+	static struct record r = {.verdict = VERDICT_CLEAN};
+	static struct entry e;
+	bool found = false;
+
+	entry_from_record(&e, &r, NULL);
+	ck_assert_str_eq(e.bundles, "");
+	strcpy(e.bundles, "base=2026112301 site=7");
+	entry_fields(&e, &f);
+	for (size_t i = 0; i < f.n; i++)
+		found |= f.iov[i].iov_len == strlen("CUSTOS_BUNDLES=base=2026112301 site=7") &&
+		         memcmp(f.iov[i].iov_base, "CUSTOS_BUNDLES=base=2026112301 site=7",
+		                f.iov[i].iov_len) == 0;
+	ck_assert(found);
 }
 END_TEST
 
@@ -149,4 +168,4 @@ UNIT_MAIN("fields", fields_add_with_newline_and_nul_keeps_every_byte,
           fields_append_pair_quotes_what_is_not_plain, fields_add_at_buffer_limit_keeps_all,
           fields_add_past_buffer_limit_cuts_and_says_so,
           fields_add_past_count_limit_leaves_out, entry_fields_of_largest_record_fit,
-          entry_from_record_with_hostile_enums_is_sane)
+          entry_fields_name_the_bundles, entry_from_record_with_hostile_enums_is_sane)
