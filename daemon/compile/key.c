@@ -13,6 +13,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -43,7 +44,8 @@ int key_programs(struct key_programs *ret)
 {
 	const void *symbol = dlsym(RTLD_DEFAULT, "yr_compiler_create");
 	Dl_info yara;
-	int r = identify("/proc/self/exe", &ret->self);
+	/* Not /proc/self/exe: packages are installed where /proc is not mounted. */
+	int r = identify((const char *)getauxval(AT_EXECFN), &ret->self);
 
 	if (r < 0)
 		return r;
