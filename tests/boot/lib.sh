@@ -35,7 +35,7 @@ check_equal() {
 	if [ "$2" = "$3" ]; then pass "$1"; else fail "$1: got '$2', wanted '$3'"; fi
 }
 check_below() {
-	if [[ "$2" =~ ^[0-9]+$ ]] && [ "$2" -lt "$3" ]; then pass "$1"; else fail "$1: got '$2', wanted less than $3"; fi
+	if [[ "$2" =~ ^-?[0-9]+$ ]] && [ "$2" -lt "$3" ]; then pass "$1"; else fail "$1: got '$2', wanted less than $3"; fi
 }
 only_with_all() { [ "${CUSTOS_BOOT_ALL:-}" = 1 ] || skip "$1; CUSTOS_BOOT_ALL=1 (runtests --all) runs it"; }
 
