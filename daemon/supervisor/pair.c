@@ -18,6 +18,7 @@
 #include "custos/chan.h"
 #include "custos/cleanup.h"
 
+#include "daemon/supervisor/oom.h"
 #include "daemon/supervisor/spawn.h"
 
 static const struct load no_load = {.rules_fd = -1, .policy_fd = -1};
@@ -57,6 +58,7 @@ static void on_message(struct pair *p, const struct message *msg)
 	switch (msg->type) {
 	case MSG_SCANNER_STARTED:
 		remains_started(&p->remains, msg->pid);
+		oom_prefer(msg->pid);
 		break;
 	case MSG_SCANNER_ENDED:
 		remains_ended(&p->remains, msg->pid);
