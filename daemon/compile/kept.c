@@ -83,7 +83,7 @@ int kept_take(int fd, const uint8_t key[KEY_BYTES], int out_fd,
 		return -ENOMEM;
 	if (read_all(fd, mem, size, sizeof(h)) < 0)
 		return -ENOENT;
-	r = image_check(mem, size, rules_yara_version());
+	r = image_check_all(mem, size, rules_yara_version());
 	if (r < 0)
 		return r == -ENOMEM ? r : -ENOENT;
 	r = write_all(out_fd, mem, size);

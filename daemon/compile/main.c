@@ -172,12 +172,16 @@ static int fail(const char *what, int r)
 	return EXIT_FAILURE;
 }
 
+/* Read back once: whoever loads it finds hash tables that were whole when sealed. */
 static int seal_output(int fd)
 {
+	int r;
+
 	/* EINVAL: no memfd but a plain file, as tests and people at a shell use it. */
 	if (fcntl(fd, F_GET_SEALS) < 0)
 		return errno == EINVAL ? 0 : -errno;
-	return image_seal(fd);
+	r = image_seal(fd);
+	return r < 0 ? r : image_verify(fd);
 }
 
 /* The key is told before anything is parsed: what a rule could make of this process

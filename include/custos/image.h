@@ -15,7 +15,7 @@ enum image_section {
 };
 
 #define IMAGE_MAGIC     "CUSTOSRI"
-#define IMAGE_VERSION   2
+#define IMAGE_VERSION   3
 #define IMAGE_ALIGNMENT 64
 
 /* At offset 0. Host byte order: an image never leaves the machine. */
@@ -23,18 +23,17 @@ struct image_header {
 	char magic[8];
 	uint32_t version;
 	uint32_t yara_version; /* libyara's compiled format changes between releases */
-	uint32_t uses; /* mask of enum ruleset_use */
-	uint32_t reserved; /* zero */
+	uint32_t uses;         /* mask of enum ruleset_use */
+	uint32_t reserved;     /* zero */
 	uint64_t total_bytes;
 	struct ruleset_counts counts;
 	struct {
 		uint64_t offset; /* multiple of IMAGE_ALIGNMENT */
 		uint64_t size;   /* 0: none */
-		/* its identity, not a check: zero for none */
+		/* its identity and, where it is checked, its checksum: zero for none */
 		uint8_t sha256[DIGEST_MAX_BYTES];
 	} sections[N_IMAGE_SECTIONS];
-	uint8_t sha256[DIGEST_MAX_BYTES]; /* of all behind the header, then of the
-	                                   * header with this field zero */
+	uint8_t sha256[DIGEST_MAX_BYTES]; /* of the header with this field zero */
 };
 
 /* --- writing --- */
@@ -63,6 +62,17 @@ int image_writer_finish(struct image_writer *w, uint32_t uses,
 /* Make a memfd unchangeable for everybody, for ever. Return: 0 or a negative errno. */
 int image_seal(int fd);
 
+/**
+ * image_verify() - read a finished image back and compare every checksum
+ * @fd: sealed memfd, borrowed
+ *
+ * For the process that made it, off the path of whoever waits for a verdict: nobody can
+ * change the image afterwards, so that the reader checks only what it must trust.
+ *
+ * Context: reads all of it (1.7 GB/s). Return: 0, -EBADMSG, or another negative errno.
+ */
+int image_verify(int fd);
+
 /* --- reading --- */
 
 struct image {
@@ -70,7 +80,10 @@ struct image {
 	size_t size;
 };
 
-#define IMAGE_NULL {0}
+#define IMAGE_NULL                                                                     \
+	{                                                                              \
+		0                                                                      \
+	}
 
 /**
  * image_map() - map a sealed image read-only and check it
@@ -83,12 +96,18 @@ int image_map(int fd, uint32_t yara_version, struct image *ret);
 void image_unmap(struct image *im);
 
 /*
- * The checks alone: header, section table, checksum. Return: 0, -EBADMSG, or -ENOMEM.
+ * The checks alone: header, section table, and the checksums of the header and of
+ * compiled rules, which libyara takes on trust. Hash tables are checked when they are
+ * opened (hashdb.h) and by their writer (image_verify()): their records are not read
+ * here. Return: 0, -EBADMSG, or -ENOMEM.
  */
 int image_check(const void *mem, size_t size, uint32_t yara_version);
+/* The same, the checksum of every section, and zeros between them: for an image that
+ * lay in a file. */
+int image_check_all(const void *mem, size_t size, uint32_t yara_version);
 /*
- * The checksum that belongs into the header. Return: 0, -EBADMSG when too short, or
- * -ENOMEM.
+ * The checksum of the header, as it belongs into it. Return: 0, -EBADMSG when too
+ * short, or -ENOMEM.
  */
 int image_digest(const void *mem, size_t size, uint8_t ret[DIGEST_MAX_BYTES]);
 
@@ -107,7 +126,8 @@ static inline const void *image_section(const struct image *im, enum image_secti
 	return (const uint8_t *)im->mem + image_header(im)->sections[s].offset;
 }
 
-/* --- keeping: a file of custosd, and the key that says what its image was made of --- */
+/* --- keeping: a file of custosd, and the key that says what its image was made of ---
+ */
 
 #define KEPT_MAGIC "CUSTOSKI"
 /* Larger images are not kept: what takes long with those is reading the lists, which

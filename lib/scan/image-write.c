@@ -2,7 +2,7 @@
 /*
  * Rule image: writing
  *
- * Owns: the place and identity of each section in the image, and the checksum.
+ * Owns: the place and identity of each section in the image, and the checksums.
  * Must not own: what the sections hold, or the descriptor.
  */
 #include <errno.h>
@@ -17,11 +17,10 @@
 
 struct image_writer {
 	int fd;
-	int error;    /* first failure, 0 when none */
-	int section;  /* enum image_section, or -1 before the first */
-	uint64_t off; /* of the next byte added */
-	struct digests digests; /* of the image */
-	struct digests section_digests;
+	int error;              /* first failure, 0 when none */
+	int section;            /* enum image_section, or -1 before the first */
+	uint64_t off;           /* of the next byte added */
+	struct digests digests; /* of the section */
 	struct image_header header;
 	size_t used; /* bytes in buffer, the last ones before off */
 	uint8_t buffer[BUFFER_BYTES];
@@ -49,10 +48,8 @@ static int flush(struct image_writer *w)
 {
 	if (w->error == 0)
 		w->error = write_at(w->fd, w->buffer, w->used, w->off - w->used);
-	if (w->error == 0)
-		w->error = digests_update(&w->digests, w->buffer, w->used);
 	if (w->error == 0 && w->section >= 0)
-		w->error = digests_update(&w->section_digests, w->buffer, w->used);
+		w->error = digests_update(&w->digests, w->buffer, w->used);
 	w->used = 0;
 	return w->error;
 }
@@ -65,10 +62,6 @@ int image_writer_new(int fd, uint32_t yara_version, struct image_writer **ret)
 	if (!w)
 		return -ENOMEM;
 	r = digests_init(&w->digests, 1U << DIGEST_SHA256);
-	if (r == 0)
-		r = digests_begin(&w->digests);
-	if (r == 0)
-		r = digests_init(&w->section_digests, 1U << DIGEST_SHA256);
 	if (r < 0) {
 		image_writer_free(w);
 		return r;
@@ -85,10 +78,8 @@ int image_writer_new(int fd, uint32_t yara_version, struct image_writer **ret)
 
 struct image_writer *image_writer_free(struct image_writer *w)
 {
-	if (w) {
+	if (w)
 		digests_deinit(&w->digests);
-		digests_deinit(&w->section_digests);
-	}
 	free(w);
 	return NULL;
 }
@@ -126,7 +117,7 @@ static void close_section(struct image_writer *w)
 	w->header.sections[w->section].size = size;
 	if (flush(w) < 0)
 		return;
-	w->error = digests_final(&w->section_digests, out);
+	w->error = digests_final(&w->digests, out);
 	if (w->error == 0 && size > 0)
 		memcpy(w->header.sections[w->section].sha256, out[DIGEST_SHA256],
 		       sizeof(w->header.sections[w->section].sha256));
@@ -149,7 +140,7 @@ void image_writer_section(struct image_writer *w, enum image_section section)
 {
 	end_section(w);
 	if (w->error == 0)
-		w->error = digests_begin(&w->section_digests);
+		w->error = digests_begin(&w->digests);
 	w->section = (int)section;
 	w->header.sections[section].offset = w->off;
 }
@@ -157,7 +148,6 @@ void image_writer_section(struct image_writer *w, enum image_section section)
 int image_writer_finish(struct image_writer *w, uint32_t uses,
                         const struct ruleset_counts *counts)
 {
-	uint8_t out[N_DIGESTS][DIGEST_MAX_BYTES];
 	int r;
 
 	end_section(w);
@@ -166,11 +156,9 @@ int image_writer_finish(struct image_writer *w, uint32_t uses,
 	w->header.uses = uses;
 	w->header.counts = *counts;
 	w->header.total_bytes = w->off;
-	r = digests_update(&w->digests, &w->header, sizeof(w->header));
-	if (r == 0)
-		r = digests_final(&w->digests, out);
+	memset(w->header.sha256, 0, sizeof(w->header.sha256));
+	r = image_digest(&w->header, sizeof(w->header), w->header.sha256);
 	if (r < 0)
 		return r;
-	memcpy(w->header.sha256, out[DIGEST_SHA256], sizeof(w->header.sha256));
 	return write_at(w->fd, &w->header, sizeof(w->header), 0);
 }

@@ -73,15 +73,53 @@ START_TEST(load_any_bit_changed_is_damaged)
 {
 	_cleanup_(fd_closep) int fd = small_fd(false, "rule a { condition: false }");
 	struct image im = copy_of(fd);
+	const struct image_header *h = im.mem;
 	uint8_t *p = (uint8_t *)im.mem;
+	size_t yara = h->sections[IMAGE_YARA].offset;
 
-	/* Every byte of the header, then a sample of the rest. */
-	for (size_t i = 0; i < im.size; i += i < sizeof(struct image_header) ? 1 : 61) {
+	/* Every byte of the header, then a sample of the rules. */
+	for (size_t i = 0; i < sizeof(*h); i++) {
+		p[i] ^= 0x40;
+		ck_assert_int_eq(load_bytes(p, im.size), -EBADMSG);
+		p[i] ^= 0x40;
+	}
+	for (size_t i = yara; i < yara + h->sections[IMAGE_YARA].size; i += 61) {
 		p[i] ^= 0x40;
 		ck_assert_int_eq(load_bytes(p, im.size), -EBADMSG);
 		p[i] ^= 0x40;
 	}
 	ck_assert_int_eq(load_bytes(p, im.size), 0);
+	free(p);
+}
+END_TEST
+
+static int verify_bytes(const void *mem, size_t size)
+{
+	_cleanup_(fd_closep) int fd = memfd_create("image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	ck_assert_int_eq(write(fd, mem, size), (ssize_t)size);
+	ck_assert_int_eq(image_seal(fd), 0);
+	return image_verify(fd);
+}
+
+START_TEST(verify_any_bit_of_any_section_changed_is_damaged)
+{
+	_cleanup_(fd_closep) int fd = small_fd(false, "rule a { condition: false }");
+	struct image im = copy_of(fd);
+	const struct image_header *h = im.mem;
+	uint8_t *p = (uint8_t *)im.mem;
+
+	ck_assert_int_eq(image_verify(fd), -EPERM);
+	ck_assert_int_eq(verify_bytes(p, im.size), 0);
+	for (unsigned s = 0; s < N_IMAGE_SECTIONS; s++) {
+		size_t off = h->sections[s].offset, end = off + h->sections[s].size;
+
+		for (; off < end; off += s == IMAGE_YARA ? 61 : 1) {
+			p[off] ^= 0x40;
+			ck_assert_int_eq(verify_bytes(p, im.size), -EBADMSG);
+			p[off] ^= 0x40;
+		}
+	}
 	free(p);
 }
 END_TEST
@@ -291,7 +329,8 @@ START_TEST(check_unknown_use_is_damaged)
 END_TEST
 
 UNIT_MAIN("image", load_sealed_image_gives_its_counts, load_unsealed_image_is_refused,
-          load_any_bit_changed_is_damaged, load_truncated_image_is_damaged,
+          load_any_bit_changed_is_damaged,
+          verify_any_bit_of_any_section_changed_is_damaged, load_truncated_image_is_damaged,
           load_any_header_byte_changed_with_right_checksum_reads_nothing_outside,
           check_section_outside_the_image_is_damaged, id_of_no_rules_is_zero,
           id_changes_with_its_own_part_alone,

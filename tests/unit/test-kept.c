@@ -162,7 +162,9 @@ static int keep(const uint8_t *key)
 
 	memcpy(h.magic, KEPT_MAGIC, sizeof(h.magic));
 	memcpy(h.key, key, KEY_BYTES);
-	read_inputs(&in, "rule a { condition: filesize == 3 }", NULL, NULL);
+	read_inputs(&in, "rule a { condition: filesize == 3 }",
+	            "0123456789abcdef0123456789abcdef\n",
+	            "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n");
 	ck_assert_int_eq(build_image(&in, NULL, image, &counts, &d), 0);
 	ck_assert_int_eq(write(fd, &h, sizeof(h)), sizeof(h));
 	ck_assert_int_eq(lseek(image, 0, SEEK_SET), 0);
@@ -223,7 +225,7 @@ START_TEST(kept_take_any_byte_changed_is_refused)
 	_cleanup_(fd_closep) int fd = keep(key_1);
 	off_t size = size_of(fd);
 
-	for (off_t at = 0; at < size; at += at < 512 ? 1 : 997) {
+	for (off_t at = 0; at < size; at += at < 1024 ? 1 : 997) {
 		uint8_t byte, other;
 
 		ck_assert_int_eq(pread(fd, &byte, 1, at), 1);
