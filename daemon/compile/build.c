@@ -19,10 +19,12 @@
 #include "custos/rules-compile.h"
 #include "custos/rules.h"
 #include "custos/verdict.h"
+#include "names.h"
 
 struct tables {
 	struct hashdb_builder block[N_DIGESTS];
 	struct hashdb_builder allow;
+	struct names ignored; /* entries called so are left out */
 };
 
 /* While one list is read. */
@@ -65,6 +67,8 @@ static int on_entry(void *userdata, const struct hashlist_entry *e)
 
 	if (l->allow && e->alg != DIGEST_SHA256)
 		return refuse_allow(l, e);
+	if (e->name && names_have(&l->tables->ignored, e->name, e->name_len))
+		return 0;
 	r = hashdb_builder_add(b, e->digest, e->size_bytes, e->name ? e->name : l->name,
 	                       e->name ? MIN(e->name_len, sizeof(l->name) - 1)
 	                               : strlen(l->name));
@@ -74,12 +78,44 @@ static int on_entry(void *userdata, const struct hashlist_entry *e)
 	return r;
 }
 
+static int on_name(void *userdata, const struct hashlist_entry *e)
+{
+	return names_add(userdata, e->name, e->name_len);
+}
+
+/* Before all lists: what is ignored does not depend on the order they are given in. */
+static int read_names(struct tables *t, const struct inputs *in, struct diag *d)
+{
+	int r, ret = 0;
+
+	for (size_t i = 0; i < in->n_block; i++) {
+		if (!hashlist_holds_names(in->block[i].file))
+			continue;
+		r = hashlist_read(in->block[i].fd, in->block[i].file, on_name,
+		                  &t->ignored, d);
+		if (r < 0 && r != -EINVAL && r != -ENOMEM)
+			r = diag_add(d, in->block[i].file, 0, "%s",
+			             strerrordesc_np(-r));
+		if (r == -ENOMEM)
+			return r;
+		if (r < 0)
+			ret = r;
+	}
+	names_sort(&t->ignored);
+	return ret;
+}
+
 static int read_list(struct tables *t, const struct hash_input *in, bool allow,
                      struct diag *d)
 {
 	struct list l = {.tables = t, .allow = allow, .file = in->file, .d = d};
+	const char *why = hashlist_refused_name(in->file, allow);
 	int r;
 
+	if (why)
+		return diag_add(d, in->file, 0, "%s", why);
+	if (hashlist_holds_names(in->file))
+		return 0;
 	set_list_name(&l);
 	r = hashlist_read(in->fd, in->file, on_entry, &l, d);
 	if (r < 0 && r != -EINVAL && r != -ENOMEM)
@@ -89,9 +125,9 @@ static int read_list(struct tables *t, const struct hash_input *in, bool allow,
 
 static int read_lists(struct tables *t, const struct inputs *in, struct diag *d)
 {
-	int r, ret = 0;
+	int r, ret = read_names(t, in, d);
 
-	for (size_t i = 0; i < in->n_block + in->n_allow; i++) {
+	for (size_t i = 0; i < in->n_block + in->n_allow && ret != -ENOMEM; i++) {
 		bool allow = i >= in->n_block;
 
 		r = read_list(t, allow ? &in->allow[i - in->n_block] : &in->block[i],
@@ -156,6 +192,7 @@ static void tables_init(struct tables *t)
 	for (unsigned alg = 0; alg < N_DIGESTS; alg++)
 		hashdb_builder_init(&t->block[alg], alg);
 	hashdb_builder_init(&t->allow, DIGEST_SHA256);
+	t->ignored = (struct names)NAMES_NULL;
 }
 
 static void tables_deinit(struct tables *t)
@@ -163,6 +200,7 @@ static void tables_deinit(struct tables *t)
 	for (unsigned alg = 0; alg < N_DIGESTS; alg++)
 		hashdb_builder_deinit(&t->block[alg]);
 	hashdb_builder_deinit(&t->allow);
+	names_deinit(&t->ignored);
 }
 
 int build_image(const struct inputs *in, const struct reuse *re, int out_fd,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hash lists as people write them: sha256sum output, bare hashes, ClamAV .hdb/.hsb */
+/* Hash lists as people write them: bare hashes, sha256sum output, CSV, ClamAV's */
 #pragma once
+
+#include <stdbool.h>
 
 #include "custos/diag.h"
 #include "custos/digest.h"
@@ -41,6 +43,25 @@ struct hashlist_entry {
 int hashlist_parse_line(const char *line, size_t len, struct hashlist_entry *ret,
                         const char **why);
 
+/* 32, 40 or 64 hexadecimal digits and nothing else: sets algorithm and digest of @ret. */
+bool hashlist_parse_hash(const char *hex, size_t n_digits, struct hashlist_entry *ret);
+
+/*
+ * The same for a line of names, NAME or NAME:CHECKSUM: only the name of @ret is set.
+ */
+int hashlist_parse_name(const char *line, size_t len, struct hashlist_entry *ret,
+                        const char **why);
+
+/*
+ * By its suffix, is @file of a kind that cannot be taken (as a list of what is allowed,
+ * if
+ * @allow)? Return: a sentence that says why, or NULL.
+ */
+const char *hashlist_refused_name(const char *file, bool allow);
+
+/* A .ign2 file: names of entries that are to be left out of all lists. */
+bool hashlist_holds_names(const char *file);
+
 /* Return: 0 to go on; a negative errno ends the reading and is handed up. */
 typedef int (*hashlist_fn)(void *userdata, const struct hashlist_entry *entry);
 
@@ -51,6 +72,13 @@ typedef int (*hashlist_fn)(void *userdata, const struct hashlist_entry *entry);
  * @fn:   called for each entry; entries before an error have been handed over by then,
  * so a caller that wants all or nothing throws them away on error
  * @d:    every line that was not understood
+ *
+ * If the first line that is no comment, or a comment in quotation marks, is a row with
+ * a column of hashes, the file is a table (CSV): each row must hold a SHA-256, SHA-1 or
+ * MD5, of which the first there is counts; size and name of the entry are taken where
+ * there are columns for them. A file that holds something else (ClamAV's other
+ * signatures, MISP's hashes of values, JSON) ends the reading with one sentence. Of a
+ * .ign2 file, hashlist_parse_name() is used for each line.
  *
  * Context: allocates one buffer of fixed size, whatever the size of the list; blocks on
  * disk. Return: 0, -EINVAL when @d tells why, or what read() or @fn failed with.

@@ -2,29 +2,22 @@
 /*
  * Hash lists
  *
- * Owns: the grammar of one line, and cutting a stream into lines.
- * Must not own: where entries are kept.
- * Hands off to: the caller's function, entry by entry (hashdb).
+ * Owns: the grammar of one line.
+ * Must not own: lines that depend on one before (hashlist-csv), files (hashlist-read).
  */
 #include "custos/hashlist.h"
 
 #include <errno.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "custos/cleanup.h"
-
-/* Holds any legal line, and makes reads large. */
-#define BUFFER_BYTES ((size_t)256 << 10)
+#include "hashlist-line.h"
 
 /* ClamAV: "size * needs a minimum engine level of 73", the first one that knew it. */
 #define CLAMAV_ANY_SIZE_LEVEL 73
 
 #define WHY_FORM   "expected a hash of 32, 40 or 64 hexadecimal digits"
 #define WHY_LENGTH "the hash has a length that is neither MD5, SHA-1 nor SHA-256"
-#define WHY_TEXT   "the line holds control characters: this is no text file"
 #define WHY_TAG                                                                        \
 	"expected 'SHA256 (file) = hash' (or SHA1, MD5) with a hash of that kind"
 #define WHY_SIZE "the size is neither a number of bytes nor *"
@@ -33,25 +26,24 @@
 	"the last fields must be engine levels, and size * needs level 73 or more"
 #define WHY_TRAILER "expected white space or ':' after the hash"
 
-struct cursor {
-	const char *p, *end;
-};
-
 static int refuse(const char **why, const char *text)
 {
 	*why = text;
 	return -EINVAL;
 }
 
-static int hex_value(char c)
+/*
+ * 16 and the value for each hexadecimal digit, else 0. A table, not comparisons: digits
+ * are random, and a branch on them is mispredicted every other time.
+ */
+static const uint8_t hex_values[256] = {
+	['0'] = 16, 17, 18, 19, 20, 21,         22, 23, 24, 25, ['a'] = 26,
+	27,         28, 29, 30, 31, ['A'] = 26, 27, 28, 29, 30, 31,
+};
+
+static unsigned hex_value(char c)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
+	return hex_values[(unsigned char)c];
 }
 
 static bool is_blank(char c)
@@ -65,6 +57,25 @@ static void skip_blanks(struct cursor *c)
 		c->p++;
 }
 
+bool hashlist_parse_hash(const char *hex, size_t n_digits, struct hashlist_entry *e)
+{
+	unsigned alg = 0;
+
+	while (alg < N_DIGESTS && digest_bytes(alg) * 2 != n_digits)
+		alg++;
+	if (alg == N_DIGESTS)
+		return false;
+	for (size_t i = 0; i < n_digits / 2; i++) {
+		unsigned high = hex_value(hex[2 * i]), low = hex_value(hex[2 * i + 1]);
+
+		if (high == 0 || low == 0)
+			return false;
+		e->digest[i] = (uint8_t)((high & 15) << 4 | (low & 15));
+	}
+	e->alg = alg;
+	return true;
+}
+
 /*
  * Take all hexadecimal digits at the cursor; their number must be that of a known
  * digest.
@@ -74,19 +85,11 @@ static int take_hash(struct cursor *c, struct hashlist_entry *e, const char **wh
 	const char *start = c->p;
 	size_t n_digits;
 
-	while (c->p < c->end && hex_value(*c->p) >= 0)
+	while (c->p < c->end && hex_value(*c->p) != 0)
 		c->p++;
 	n_digits = (size_t)(c->p - start);
-
-	for (unsigned alg = 0; alg < N_DIGESTS; alg++) {
-		if (digest_bytes(alg) * 2 != n_digits)
-			continue;
-		e->alg = alg;
-		for (size_t i = 0; i < n_digits / 2; i++)
-			e->digest[i] = (uint8_t)(hex_value(start[2 * i]) << 4 |
-			                         hex_value(start[2 * i + 1]));
+	if (hashlist_parse_hash(start, n_digits, e))
 		return 1;
-	}
 	return refuse(why, n_digits < 32 ? WHY_FORM : WHY_LENGTH);
 }
 
@@ -104,7 +107,7 @@ static bool take_field(struct cursor *c, struct cursor *ret)
 	return true;
 }
 
-static bool parse_number(struct cursor f, uint64_t *ret)
+bool hashlist_number(struct cursor f, uint64_t *ret)
 {
 	uint64_t v = 0;
 
@@ -143,7 +146,7 @@ static int parse_clamav(struct cursor c, struct hashlist_entry *e, const char **
 	any = size.end - size.p == 1 && *size.p == '*';
 	if (any)
 		e->size_bytes = HASHLIST_ANY_SIZE;
-	else if (!parse_number(size, &e->size_bytes))
+	else if (!hashlist_number(size, &e->size_bytes))
 		return refuse(why, WHY_SIZE);
 
 	if (!take_field(&c, &name) || !is_name(name))
@@ -151,9 +154,9 @@ static int parse_clamav(struct cursor c, struct hashlist_entry *e, const char **
 	e->name = name.p;
 	e->name_len = (size_t)(name.end - name.p);
 
-	if (take_field(&c, &level) && !parse_number(level, &min_level))
+	if (take_field(&c, &level) && !hashlist_number(level, &min_level))
 		return refuse(why, WHY_LEVEL);
-	if (take_field(&c, &level) && !parse_number(level, &max_level))
+	if (take_field(&c, &level) && !hashlist_number(level, &max_level))
 		return refuse(why, WHY_LEVEL);
 	if (c.p != c.end || (any && min_level < CLAMAV_ANY_SIZE_LEVEL))
 		return refuse(why, WHY_LEVEL);
@@ -209,7 +212,7 @@ static bool take_tag(struct cursor *c, enum digest_alg *ret)
 	return false;
 }
 
-static bool is_text(struct cursor c)
+bool hashlist_is_text(struct cursor c)
 {
 	for (; c.p < c.end; c.p++)
 		if (((unsigned char)*c.p < ' ' && *c.p != '\t') || *c.p == 0x7f)
@@ -227,8 +230,8 @@ int hashlist_parse_line(const char *line, size_t len, struct hashlist_entry *ret
 
 	if (c.p < c.end && c.end[-1] == '\r')
 		c.end--;
-	if (!is_text(c))
-		return refuse(why, WHY_TEXT);
+	if (!hashlist_is_text(c))
+		return refuse(why, HASHLIST_WHY_TEXT);
 	skip_blanks(&c);
 	while (c.p < c.end && is_blank(c.end[-1]))
 		c.end--;
@@ -251,92 +254,23 @@ int hashlist_parse_line(const char *line, size_t len, struct hashlist_entry *ret
 	return r;
 }
 
-struct reader {
-	int fd;
-	const char *file;
-	hashlist_fn fn;
-	void *userdata;
-	struct diag *d;
-	unsigned line; /* of the last line handed on */
-	unsigned n_bad;
-};
-
-static int read_line(struct reader *rd, const char *line, size_t len)
+int hashlist_parse_name(const char *line, size_t len, struct hashlist_entry *ret,
+                        const char **why)
 {
-	struct hashlist_entry e;
-	const char *why;
-	int r;
+	struct cursor c = {line, line + len};
+	const char *colon;
 
-	rd->line++;
-	if (rd->line == 1 && len >= 3 && memcmp(line, "\xef\xbb\xbf", 3) == 0) {
-		line += 3; /* a byte order mark, as some editors write it */
-		len -= 3;
-	}
-	r = hashlist_parse_line(line, len, &e, &why);
-	if (r == 0)
+	while (c.p < c.end && (c.end[-1] == '\r' || is_blank(c.end[-1])))
+		c.end--;
+	skip_blanks(&c);
+	if (c.p == c.end || *c.p == '#')
 		return 0;
-	if (r > 0) {
-		e.line = rd->line;
-		return rd->fn(rd->userdata, &e);
-	}
-
-	(void)diag_add(rd->d, rd->file, rd->line, "%s", why);
-	if (++rd->n_bad < HASHLIST_BAD_LINES_MAX)
-		return 0;
-	return diag_add(rd->d, rd->file, rd->line,
-	                "too many bad lines, the rest is not read");
-}
-
-/* Hand on each whole line in @buf[0..*used), move the rest to the front. */
-static int read_lines(struct reader *rd, char *buf, size_t *used, bool eof)
-{
-	char *p = buf, *end = buf + *used, *lf;
-	int r;
-
-	while (p < end) {
-		lf = memchr(p, '\n', (size_t)(end - p));
-		if (!lf && !eof)
-			break;
-		if ((size_t)((lf ? lf : end) - p) > HASHLIST_LINE_MAX)
-			break;
-		r = read_line(rd, p, (size_t)((lf ? lf : end) - p));
-		if (r < 0)
-			return r;
-		p = lf ? lf + 1 : end;
-	}
-	*used = (size_t)(end - p);
-	if (*used > HASHLIST_LINE_MAX)
-		return diag_add(
-			rd->d, rd->file, rd->line + 1,
-			"the line is longer than %d bytes, the rest is not read",
-			HASHLIST_LINE_MAX);
-	memmove(buf, p, *used);
-	return 0;
-}
-
-int hashlist_read(int fd, const char *file, hashlist_fn fn, void *userdata,
-                  struct diag *d)
-{
-	struct reader rd = {
-		.fd = fd, .file = file, .fn = fn, .userdata = userdata, .d = d};
-	_cleanup_(freep) char *buf = malloc(BUFFER_BYTES);
-	size_t used = 0;
-	int r;
-
-	if (!buf)
-		return -ENOMEM;
-	for (;;) {
-		ssize_t n = read(fd, buf + used, BUFFER_BYTES - used);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		used += (size_t)n;
-		r = read_lines(&rd, buf, &used, n == 0);
-		if (r < 0)
-			return r;
-		if (n == 0)
-			return rd.n_bad > 0 ? -EINVAL : 0;
-	}
+	colon = memchr(c.p, ':',
+	               (size_t)(c.end - c.p)); /* a checksum of the line meant */
+	if (colon)
+		c.end = colon;
+	if (!is_name(c))
+		return refuse(why, WHY_NAME);
+	*ret = (struct hashlist_entry){.name = c.p, .name_len = (size_t)(c.end - c.p)};
+	return 1;
 }

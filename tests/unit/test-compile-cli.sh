@@ -39,6 +39,29 @@ none: No such file or directory
 md5.hashes:1: MD5 cannot allow a file: another file with the same MD5 can be made; use SHA-256
 bad.yar:1: undefined identifier "oops"' --out-fd 3 --yara open.yar --yara bad.yar \
 	--hashes none --allow-hashes md5.hashes
+# What is refused as a whole says why, and nothing is built.
+echo 'Test.Sig:0:*:deadbeef' >sigs.ndb
+cp sigs.ndb unnamed
+echo "$md5:1:Test.A" >some.hdb
+echo "$md5$md5:1:Test.B" >>some.hdb
+cp some.hdb some.sfp
+printf 'Test.A\nTest.Other:%s\n' "$md5" >some.ign2
+printf 'name,md5\nX,%s\n' "$md5" >some.csv
+body='ClamAV body signatures look for bytes inside of files, they are not hashes of files: write them as YARA rules'
+expect refused 1 '' "sigs.ndb: $body
+unnamed:1: $body
+some.sfp: ClamAV's list of false positives: give it with AllowHashes=
+some.hdb: ClamAV's list of malware, but given as one of what is allowed
+some.ign2: names of signatures to ignore belong to Hashes=, they allow no file" \
+	--out-fd 3 --hashes sigs.ndb --hashes unnamed --hashes some.sfp --hashes good.hashes \
+	--allow-hashes some.hdb --allow-hashes some.ign2
+expect ignored 0 'yara=0 hashes=2 allow=0' '' --out-fd 3 --hashes some.hdb --hashes some.ign2 \
+	--hashes some.csv
+expect allow_sfp 1 '' 'some.sfp:1: MD5 cannot allow a file: another file with the same MD5 can be made; use SHA-256' \
+	--out-fd 3 --allow-hashes some.sfp
+seq 300 >many
+expect first_errors_shown 1 '' "$(seq 200 | sed 's/.*/many:&: expected a hash of 32, 40 or 64 hexadecimal digits/')
+... and 100 more" --out-fd 3 --hashes many
 expect no_output 2 '' any --yara good.yar
 expect uid_without_gid 2 '' any --out-fd 3 --uid 1
 expect not_a_number 2 '' any --out-fd 3x
