@@ -54,6 +54,7 @@ int verb_bundle(struct ctl *ctl, int argc, char **argv);
 int verb_bundle_verify(struct ctl *ctl, int argc, char **argv);
 int verb_bundle_diff(struct ctl *ctl, int argc, char **argv);
 int verb_reload(struct ctl *ctl, int argc, char **argv);
+int verb_convert(struct ctl *ctl, int argc, char **argv);
 int verb_cache(struct ctl *ctl, int argc, char **argv);
 int verb_mode(struct ctl *ctl, int argc, char **argv);
 int verb_doctor(struct ctl *ctl, int argc, char **argv);

@@ -37,6 +37,8 @@ static const struct verb verbs[] = {
 	{"bundle", "list|verify|import|diff|rollback", "Signed rule bundles", verb_bundle},
 	{"reload", "", "Read configuration, policy and rules again", verb_reload},
 	{"cache", "flush", "Forget all verdicts: judge every file anew", verb_cache},
+	{"convert", "stix|nsrl [--files] [-o LIST] [FILE]",
+         "Make a hash list of a STIX 2.1 bundle or of NSRL", verb_convert},
 	{"mode", "enforce|monitor --for TIME --reason TEXT",
          "Deny, or only log for a time",
          verb_mode},
