@@ -10,19 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 
 #include "custos/clock.h"
-
-static bool kernel_at_least(int major, int minor)
-{
-	struct utsname u;
-	int a = 0, b = 0;
-
-	if (uname(&u) < 0 || sscanf(u.release, "%d.%d", &a, &b) != 2)
-		return false;
-	return a > major || (a == major && b >= minor);
-}
 
 /* Everywhere the file system of mount @i can be seen. */
 static unsigned mount_points(const struct wishes *all, size_t i)
@@ -33,6 +22,20 @@ static unsigned mount_points(const struct wishes *all, size_t i)
 		if (all->st_dev[k] == all->st_dev[i])
 			all->points[n++] = all->host->items[k].mount_point;
 	return n;
+}
+
+/* Marking an overlay and its layer makes one reader wait for itself (fanotify.md §8); all layers are
+ * marked when everything is. Where nobody knows whether the layer sees it, neither a claim nor a mark
+ * that might stop the machine. */
+static struct wish wish_for_overlay(enum layers layers)
+{
+	if (layers == LAYERS_SEEN)
+		return (struct wish){"protected", "through the file systems of its layers", NULL};
+	if (layers == LAYERS_UNKNOWN)
+		return (struct wish){"failed",
+		                     "cannot tell whether this kernel reports opens through overlays "
+		                     "to their layers", NULL};
+	return (struct wish){"protected", NULL, NULL};
 }
 
 struct wish wish_for(const struct wishes *all, size_t i)
@@ -57,10 +60,8 @@ struct wish wish_for(const struct wishes *all, size_t i)
 	if (class == MOUNT_REMOTE)
 		return (struct wish){"unsupported",
 		                     "its opens can block for ever; scan it where it is served", NULL};
-	/* Marking an overlay and its layer makes one reader wait for itself (fanotify.md §8); all
-	 * layers are marked when everything is. */
-	if (class == MOUNT_OVERLAY && all->conf->mounts.n == 0 && kernel_at_least(6, 5))
-		return (struct wish){"protected", "through the file systems of its layers", NULL};
+	if (class == MOUNT_OVERLAY && all->conf->mounts.n == 0)
+		return wish_for_overlay(all->layers);
 	return (struct wish){"protected", NULL, NULL};
 }
 

@@ -6,6 +6,8 @@
 #include "custos/mountinfo.h"
 #include "custos/policy.h"
 
+#include "daemon/supervisor/coverage-layers.h"
+
 /* What all mounts have in common. */
 struct wishes {
 	const struct mount_list *host;
@@ -13,6 +15,7 @@ struct wishes {
 	const char **points; /* as many as there are mounts, for use inside */
 	const struct conf *conf;
 	const struct policy *policy;
+	enum layers layers;
 };
 
 struct wish {

@@ -22,6 +22,7 @@
 #include "custos/fan.h"
 #include "custos/mountinfo.h"
 
+#include "daemon/supervisor/coverage-layers.h"
 #include "daemon/supervisor/coverage-wish.h"
 
 struct watch_row {
@@ -38,6 +39,7 @@ struct coverage {
 	size_t n;
 	int *ignored;       /* ids of our own mounts that carry an ignore mark */
 	size_t n_ignored;
+	struct layers_known layers;
 };
 
 static void rows_free(struct watch_row *rows, size_t n)
@@ -74,6 +76,7 @@ int coverage_new(int group, struct coverage **ret)
 	if (!c)
 		return -ENOMEM;
 	c->group = group;
+	layers_probe(&c->layers);
 	c->host_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	c->host_mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 	r = c->host_root < 0 || c->host_mounts < 0 ? -errno : leave_namespace();
@@ -234,6 +237,8 @@ static int consider(struct coverage *c, const struct wishes *all, size_t i, stru
 	if (all->st_dev[i] == 0 || !wanted(c, all->conf, all->st_dev[i]))
 		return 0;
 	w = wish_for(all, i);
+	if (strcmp(w.state, "failed") == 0)
+		diag_add(d, NULL, 0, "cannot watch %s (%s): %s", e->mount_point, e->fs_type, w.reason);
 	mark = mark_entry(c, e, &w);
 	if (mark < 0)
 		diag_add(d, NULL, 0, "cannot watch %s (%s): %s", e->mount_point, e->fs_type,
@@ -316,6 +321,8 @@ static int rows_read(struct coverage *c, const struct conf *conf, const struct p
 
 	if (r == 0)
 		r = read_devices(c, &host, &all.st_dev);
+	layers_probe_for(&c->layers, &host);
+	all.layers = c->layers.layers;
 	st_dev = all.st_dev;
 	points = all.points = calloc(host.n + 1, sizeof(*all.points));
 	if (r == 0 && !points)

@@ -199,3 +199,15 @@ int fan_respond(int group, int fd, bool allow);
  *         refused open succeeded), -ETIMEDOUT, or another negative errno.
  */
 int fan_probe(char *why, size_t why_size);
+
+/**
+ * fan_probe_layers() - does a marked file system see opens through overlays on top of it?
+ * @ret_seen: set on success
+ *
+ * Linux 6.5. Where it does, an overlay must not be marked besides its layers: one reader would wait
+ * for itself; where it does not, it must be. Tries it on a tmpfs that nobody else can reach.
+ * Context: as fan_probe(); leaves the namespace of the caller as it is.
+ * Return: 0; -ENODEV where the kernel has no overlayfs now (its module is not loaded for this);
+ *         -ETIMEDOUT, -EPERM or another negative errno: cannot tell.
+ */
+int fan_probe_layers(bool *ret_seen);

@@ -15,6 +15,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -277,6 +278,55 @@ START_TEST(fan_probe_without_descriptors_names_the_step)
 }
 END_TEST
 
+/* What the probe says is what happens: looked at by other means, a group that holds nobody. */
+START_TEST(fan_probe_layers_says_what_happens)
+{
+	int group, root = world();
+	char buf[4096];
+	bool seen;
+	int r = fan_probe_layers(&seen);
+
+	if (r == -ENODEV)
+		return; /* no overlayfs: nothing to compare with */
+	ck_assert_int_eq(r, 0);
+	ck_assert_int_eq(mkdirat(root, "a", 0700), 0);
+	ck_assert_int_eq(mkdirat(root, "b", 0700), 0);
+	ck_assert_int_eq(mkdirat(root, "o", 0700), 0);
+	ck_assert_int_eq(renameat(root, "f", root, "a/f"), 0);
+	ck_assert_int_eq(mount("o", "/mnt/o", "overlay", MS_RDONLY, "lowerdir=/mnt/a:/mnt/b"), 0);
+	group = fanotify_init(FAN_CLASS_NOTIF | FAN_NONBLOCK | FAN_CLOEXEC, O_RDONLY);
+	ck_assert_int_ge(group, 0);
+	ck_assert_int_eq(fanotify_mark(group, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, FAN_OPEN, root, "."), 0);
+	ck_assert_int_ge(open("/mnt/o/f", O_RDONLY | O_CLOEXEC), 0);
+	ck_assert_int_eq(read(group, buf, sizeof(buf)) > 0, seen);
+}
+END_TEST
+
+START_TEST(fan_probe_layers_leaves_namespace_and_children)
+{
+	char before[64] = "", after[64] = "";
+	bool seen;
+
+	ck_assert_int_gt(readlink("/proc/self/ns/mnt", before, sizeof(before) - 1), 0);
+	(void)fan_probe_layers(&seen);
+	ck_assert_int_gt(readlink("/proc/self/ns/mnt", after, sizeof(after) - 1), 0);
+	ck_assert_str_eq(before, after);
+	ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
+	ck_assert_int_eq(errno, ECHILD);
+}
+END_TEST
+
+START_TEST(fan_probe_layers_as_user_eperm)
+{
+	bool seen;
+	int r;
+
+	ck_assert_int_eq(setresuid(65534, 65534, 65534), 0);
+	r = fan_probe_layers(&seen);
+	ck_assert_msg(r == -EPERM || r == -ENODEV, "%d", r);
+}
+END_TEST
+
 static bool able(void)
 {
 	int group = fan_group_new(NULL);
@@ -297,4 +347,7 @@ UNIT_MAIN_IF(able(), "needs CAP_SYS_ADMIN in the initial user namespace", "fan-k
              fan_ignore_mount_own_view_unseen_other_mount_seen,
              fan_flush_takes_every_kind_of_mark, fan_probe_as_root_can_refuse,
              fan_probe_as_user_names_capability, fan_probe_in_user_namespace_says_so,
-             fan_probe_without_descriptors_names_the_step)
+             fan_probe_without_descriptors_names_the_step,
+             fan_probe_layers_says_what_happens,
+             fan_probe_layers_leaves_namespace_and_children,
+             fan_probe_layers_as_user_eperm)
