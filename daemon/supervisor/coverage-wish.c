@@ -60,7 +60,7 @@ struct wish wish_for(const struct wishes *all, size_t i)
 	if (class == MOUNT_REMOTE)
 		return (struct wish){"unsupported",
 		                     "its opens can block for ever; scan it where it is served", NULL};
-	if (class == MOUNT_OVERLAY && all->conf->mounts.n == 0)
+	if (class == MOUNT_OVERLAY && (all->conf->mounts.n == 0 || all->foreign))
 		return wish_for_overlay(all->layers);
 	return (struct wish){"protected", NULL, NULL};
 }

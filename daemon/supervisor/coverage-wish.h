@@ -16,6 +16,7 @@ struct wishes {
 	const struct conf *conf;
 	const struct policy *policy;
 	enum layers layers;
+	bool foreign; /* of another namespace: its overlays have layers that are seen elsewhere */
 };
 
 struct wish {

@@ -35,11 +35,14 @@ struct coverage {
 	int group;
 	int host_root;      /* O_PATH of / in the namespace we were started in */
 	int host_mounts;    /* its mountinfo */
+	struct stat host_ns;
 	struct watch_row *rows;
 	size_t n;
 	int *ignored;       /* ids of our own mounts that carry an ignore mark */
 	size_t n_ignored;
 	struct layers_known layers;
+	dev_t *host_sbs;    /* of all its mounts, watched or not */
+	size_t n_host_sbs;
 };
 
 static void rows_free(struct watch_row *rows, size_t n)
@@ -79,7 +82,9 @@ int coverage_new(int group, struct coverage **ret)
 	layers_probe(&c->layers);
 	c->host_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	c->host_mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-	r = c->host_root < 0 || c->host_mounts < 0 ? -errno : leave_namespace();
+	r = c->host_root < 0 || c->host_mounts < 0 || stat("/proc/self/ns/mnt", &c->host_ns) < 0 ?
+	            -errno :
+	            leave_namespace();
 	if (r < 0) {
 		(void)coverage_free(c);
 		return r;
@@ -94,6 +99,7 @@ struct coverage *coverage_free(struct coverage *c)
 		return NULL;
 	rows_free(c->rows, c->n);
 	free(c->ignored);
+	free(c->host_sbs);
 	(void)fd_close(c->host_root);
 	(void)fd_close(c->host_mounts);
 	free(c);
@@ -265,28 +271,6 @@ static int correct_shared(struct watch_row *rows, size_t n)
 	return 0;
 }
 
-static void publish(const struct coverage *c, struct mount_table *t)
-{
-	uint32_t n = 0;
-
-	/* A seqlock: odd while it is written. Pairs with facts_of_mount(). */
-	atomic_fetch_add_explicit(&t->version, 1, memory_order_acq_rel);
-	atomic_thread_fence(memory_order_release);
-	for (size_t i = 0; i < c->n && n < MOUNT_ROWS_MAX; i++) {
-		const struct coverage_row *r = &c->rows[i].row;
-		struct mount_row *to = &t->row[n];
-
-		if (strlen(r->mount_point) >= sizeof(to->mount_point))
-			continue; /* no predicate can name it, so it is scanned: the safe side */
-		to->dev = r->dev;
-		(void)snprintf(to->fs_type, sizeof(to->fs_type), "%s", r->fs_type);
-		(void)snprintf(to->mount_point, sizeof(to->mount_point), "%s", r->mount_point);
-		n++;
-	}
-	t->n = n;
-	atomic_fetch_add_explicit(&t->version, 1, memory_order_release);
-}
-
 /* A Mount= that no mount answered to. */
 static int check_wishes(const struct coverage *c, const struct conf *conf, struct diag *d)
 {
@@ -311,6 +295,33 @@ static int check_wishes(const struct coverage *c, const struct conf *conf, struc
 	return r;
 }
 
+static int remember_sbs(struct coverage *c, const struct mount_list *host)
+{
+	dev_t *sbs = calloc(host->n + 1, sizeof(*sbs));
+
+	if (!sbs)
+		return -ENOMEM;
+	for (size_t i = 0; i < host->n; i++)
+		sbs[i] = host->items[i].dev;
+	free(c->host_sbs);
+	c->host_sbs = sbs;
+	c->n_host_sbs = host->n;
+	return 0;
+}
+
+bool coverage_has(const struct coverage *c, dev_t sb)
+{
+	for (size_t i = 0; i < c->n_host_sbs; i++)
+		if (c->host_sbs[i] == sb)
+			return true;
+	return false;
+}
+
+enum layers coverage_layers(const struct coverage *c)
+{
+	return c->layers.layers;
+}
+
 static int rows_read(struct coverage *c, const struct conf *conf, const struct policy *policy,
                      struct watch_row **rows, size_t *n, struct diag *d)
 {
@@ -327,6 +338,8 @@ static int rows_read(struct coverage *c, const struct conf *conf, const struct p
 	points = all.points = calloc(host.n + 1, sizeof(*all.points));
 	if (r == 0 && !points)
 		r = -ENOMEM;
+	if (r == 0)
+		r = remember_sbs(c, &host);
 	for (size_t i = 0; r == 0 && i < host.n; i++)
 		r = consider(c, &all, i, rows, n, d);
 	return r < 0 ? r : correct_shared(*rows, *n);
@@ -349,7 +362,7 @@ int coverage_update(struct coverage *c, const struct conf *conf, const struct po
 	rows_free(c->rows, c->n);
 	c->rows = rows;
 	c->n = n;
-	publish(c, &shared->mounts);
+	coverage_publish(c, &shared->mounts);
 	return check_wishes(c, conf, d);
 }
 
@@ -370,6 +383,12 @@ int coverage_host_root(const struct coverage *c)
 	return c->host_root;
 }
 
+int coverage_host_namespace(const struct coverage *c, struct stat *ret)
+{
+	*ret = c->host_ns;
+	return 0;
+}
+
 size_t coverage_n(const struct coverage *c)
 {
 	return c->n;
@@ -378,22 +397,4 @@ size_t coverage_n(const struct coverage *c)
 const struct coverage_row *coverage_row(const struct coverage *c, size_t i)
 {
 	return &c->rows[i].row;
-}
-
-size_t coverage_n_failed(const struct coverage *c)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < c->n; i++)
-		n += strcmp(c->rows[i].row.state, "failed") == 0;
-	return n;
-}
-
-const struct coverage_row *coverage_find(const struct coverage *c, dev_t dev)
-{
-	/* From the end: the last mount on a path is the one in use. */
-	for (size_t i = c->n; i > 0; i--)
-		if (c->rows[i - 1].row.dev == dev)
-			return &c->rows[i - 1].row;
-	return NULL;
 }

@@ -12,6 +12,7 @@
 #include "custos/policy.h"
 
 #include "daemon/shared.h"
+#include "daemon/supervisor/coverage-layers.h"
 #include "daemon/supervisor/manager.h"
 
 struct coverage;
@@ -38,9 +39,17 @@ int coverage_poll_fd(const struct coverage *c);
 
 /* O_PATH of / in the namespace we were started in. Borrowed. */
 int coverage_host_root(const struct coverage *c);
+struct stat;
+int coverage_host_namespace(const struct coverage *c, struct stat *ret); /* of /proc/PID/ns/mnt there */
 
 size_t coverage_n(const struct coverage *c);
 const struct coverage_row *coverage_row(const struct coverage *c, size_t i);
 size_t coverage_n_failed(const struct coverage *c);
 /* The row of the file system @dev (st_dev of a file) is on; NULL when unknown. */
 const struct coverage_row *coverage_find(const struct coverage *c, dev_t dev);
+
+/* Is a file system (as mountinfo names it) mounted in the namespace we were started in? */
+bool coverage_has(const struct coverage *c, dev_t sb);
+enum layers coverage_layers(const struct coverage *c);
+/* Write all rows where policy predicates look them up. */
+void coverage_publish(const struct coverage *c, struct mount_table *t);

@@ -18,6 +18,7 @@
 #include "daemon/shared.h"
 #include "daemon/supervisor/bundles.h"
 #include "daemon/supervisor/coverage.h"
+#include "daemon/supervisor/foreign.h"
 #include "daemon/supervisor/holder.h"
 #include "daemon/supervisor/drain.h"
 #include "daemon/supervisor/journal.h"
@@ -59,7 +60,8 @@ static bool is_degraded(const struct manager *m)
 	const char *reason;
 
 	return m->pair_lost || nobody_scans(m) || is_crash_loop(m) || is_rescue(m) ||
-	       !pair_ready(m->pair) || m->mark_error || coverage_n_failed(m->coverage) > 0 ||
+	       !pair_ready(m->pair) || m->mark_error || foreign_reason(m->foreign) ||
+	       coverage_n_failed(m->coverage) > 0 ||
 	       bundles_reasons(m->bundles, &reason, 1) > 0;
 }
 
@@ -118,6 +120,7 @@ size_t manager_reasons(const struct manager *m, const char **reasons, size_t max
 		lost_warning(m),
 		group_warning(m),
 		m->mark_error,
+		foreign_reason(m->foreign),
 		m->last_reload_error,
 		mode_warning(m),
 	};
@@ -172,12 +175,14 @@ uint64_t manager_line_hits(const struct manager *m, unsigned index)
 
 size_t manager_coverage_n(const struct manager *m)
 {
-	return coverage_n(m->coverage);
+	return coverage_n(m->coverage) + foreign_n(m->foreign);
 }
 
 void manager_coverage_row(const struct manager *m, size_t i, struct coverage_row *ret)
 {
-	*ret = *coverage_row(m->coverage, i);
+	const size_t n = coverage_n(m->coverage);
+
+	*ret = i < n ? *coverage_row(m->coverage, i) : *foreign_row(m->foreign, i - n);
 }
 
 int manager_reload(struct manager *m, manager_reload_fn done, void *userdata)
@@ -257,6 +262,8 @@ static void explain_mount(const struct manager *m, dev_t dev, struct policy_quer
 	for (size_t i = 0; i < coverage_n(m->coverage) && q->n_mount_points < MOUNTS_PER_FILE; i++)
 		if (coverage_row(m->coverage, i)->dev == dev)
 			points[q->n_mount_points++] = coverage_row(m->coverage, i)->mount_point;
+	if (!row)
+		row = foreign_find(m->foreign, dev);
 	if (!row)
 		return;
 	ret->row = *row;

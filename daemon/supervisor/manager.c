@@ -27,6 +27,7 @@
 #include "daemon/supervisor/bundles.h"
 #include "daemon/supervisor/coverage.h"
 #include "daemon/supervisor/drain.h"
+#include "daemon/supervisor/foreign.h"
 #include "daemon/supervisor/history.h"
 #include "daemon/supervisor/handover.h"
 #include "daemon/supervisor/holder.h"
@@ -64,6 +65,7 @@ static int update_coverage(struct manager *m)
 	if (m->mark_error)
 		journal_event(m->journal, JOURNAL_MARK_FAILED, LOG_ERR, "%s", m->mark_error);
 	holder_set_mounts(m->holder, m->coverage);
+	foreign_update(m->foreign);
 	return r;
 }
 
@@ -108,8 +110,7 @@ static void become_ready(struct manager *m)
 	if (r < 0) {
 		char text[512];
 
-		(void)snprintf(text, sizeof(text), "admin socket %s: %s", path ?: "",
-		               strerror(-r));
+		(void)snprintf(text, sizeof(text), "admin socket %s: %s", path ?: "", strerror(-r));
 		fail_start(m, text, 1);
 		return;
 	}
@@ -279,6 +280,8 @@ static int init_parts(struct manager *m)
 	if (r == 0)
 		r = quarantine_new(m, coverage_host_root(m->coverage), &m->quarantine);
 	if (r == 0)
+		r = foreign_new(m, &m->foreign);
+	if (r == 0)
 		r = drain_new(m, &m->drain);
 	if (r == 0)
 		r = requests_new(m, &m->requests);
@@ -325,6 +328,7 @@ static void deinit(struct manager *m)
 	m->broker = broker_free(m->broker);
 	m->holder = holder_free(m->holder);
 	m->handover = handover_free(m->handover);
+	m->foreign = foreign_free(m->foreign);
 	m->coverage = coverage_free(m->coverage);
 	m->group = fd_close(m->group); /* releases an open of ours that nobody answers any more */
 	m->quarantine = quarantine_free(m->quarantine);

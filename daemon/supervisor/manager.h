@@ -23,6 +23,7 @@ struct requests;    /* requests.h: scan requests of custosctl */
 struct loader;      /* loader.h: the next generation on its way */
 struct drain;       /* drain.h: records out of shared memory */
 struct broker;      /* broker.h: own thread */
+struct foreign;     /* foreign.h: other mount namespaces */
 struct holder;      /* holder.h: own thread */
 struct handover;    /* handover.h: a pair of the custosd before */
 struct renew;       /* renew.h: another version of us is being checked */
@@ -77,6 +78,7 @@ struct manager {
 	struct handover *handover;
 	struct renew *renew;      /* NULL: none is under way */
 	bool renew_at_end;        /* renew.c: the program in our place is to be executed */
+	struct foreign *foreign;
 	int group, shared_fd, facts_kick, audit_kick, hold_kick; /* -1 when not open */
 	bool stopping, ready_sent, pair_lost;
 	bool rescue;              /* news.c: it was on when we looked */
@@ -114,6 +116,8 @@ void manager_counters(const struct manager *m, struct manager_counters *ret);
 struct coverage_row {
 	const char *mount_point, *fs_type, *state, *reason; /* state: protected, excluded, unsupported, failed */
 	dev_t dev;
+	uint64_t namespace; /* inode of another mount namespace; 0: the one custosd was started in */
+	pid_t pid;          /* of a process in it */
 };
 /* How often line @index of the policy in force has decided. */
 uint64_t manager_line_hits(const struct manager *m, unsigned index);

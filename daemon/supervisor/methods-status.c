@@ -44,6 +44,12 @@ static json_t *coverage_row_json(const struct coverage_row *row)
 
 	snprintf(device, sizeof(device), "%u:%u", major(row->dev), minor(row->dev));
 	o = json_pack("{s:s, s:s}", "device", device, "state", row->state);
+	if (o && row->namespace &&
+	    (json_object_set_new(o, "namespace", reply_int(row->namespace)) < 0 ||
+	     json_object_set_new(o, "pid", json_integer(row->pid)) < 0)) {
+		json_decref(o);
+		return NULL;
+	}
 	if (!o ||
 	    varlink_set_bytes(o, "mountPoint", row->mount_point,
 	                      strlen(row->mount_point)) < 0 ||

@@ -32,6 +32,10 @@ struct strlist {
 	} *from;      /* where each was set; owned */
 };
 
+#define CONF_NAMESPACES_MAX  4096
+#define CONF_NAMESPACES_AUTO UINT32_MAX /* 512 with Mount=auto, else none */
+#define CONF_NAMESPACES_DEFAULT 512
+
 struct conf {
 	enum mode mode;
 	bool rescue;                /* root is let through when nothing is judged */
@@ -41,6 +45,7 @@ struct conf {
 	nsec_t timeout;
 	unsigned n_workers;         /* 0: one per CPU */
 	uint64_t cache_memory_bytes;
+	unsigned n_namespaces;      /* other mount namespaces to cover; CONF_NAMESPACES_AUTO */
 	unsigned n_held_files;      /* 0: none */
 	struct strlist hashes, allow_hashes, yara;
 	unsigned bundle_threshold;  /* different keys that must have signed */

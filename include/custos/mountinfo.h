@@ -27,6 +27,13 @@ struct mount_list {
  * Context: allocates; blocks on nothing but memory. Return: 0 or a negative errno.
  */
 int mountinfo_read(int fd, struct mount_list *ret);
+
+/**
+ * mountinfo_read_max() - the same for a namespace of strangers, who can mount what they like
+ * @max_bytes: of text, > 0; mounts whose lines are beyond are left out
+ * @ret_cut:   set on success: there are such
+ */
+int mountinfo_read_max(int fd, size_t max_bytes, struct mount_list *ret, bool *ret_cut);
 void mount_list_deinit(struct mount_list *l);
 
 /* Where the bytes come from decides whether an open may be made to wait for us. */

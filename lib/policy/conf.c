@@ -172,31 +172,35 @@ static int parse_mounts(const struct key *key, const char *value, void *field)
 	return 0;
 }
 
+static int parse_namespaces(const struct key *key, const char *value, void *field)
+{
+	if (strcmp(value, "auto") != 0)
+		return parse_count(key, value, field);
+	*(unsigned *)field = CONF_NAMESPACES_AUTO;
+	return 0;
+}
+
+#define A_PATH   "an absolute path without '.', '..' and '//'"
 #define FIELD(f) .offset = offsetof(struct conf, f)
 
 static const struct key keys[] = {
 	{"Daemon", "Mode", parse_mode, FIELD(mode), .expected = "enforce or monitor"},
-	{"Daemon", "OperatorGroup", parse_group, FIELD(operator_group),
-         .expected = "a group name"},
+	{"Daemon", "OperatorGroup", parse_group, FIELD(operator_group), .expected = "a group name"},
 	{"Daemon", "Rescue", parse_bool, FIELD(rescue), .expected = "yes or no"},
 	{"Watch", "Mount", parse_mounts, FIELD(mounts),
          .expected = "auto, or an absolute path without '.', '..' and '//'"},
+	{"Watch", "Namespaces", parse_namespaces, FIELD(n_namespaces), 0, CONF_NAMESPACES_MAX, "auto, or a number from 0 to 4096"},
 	{"Limits", "MaxFileSize", parse_size, FIELD(max_file_size_bytes), 1,
          CONF_MAX_FILE_SIZE_MAX, "a size from 1 to 2147483647 bytes, such as 100M"},
 	{"Limits", "Timeout", parse_duration, FIELD(timeout), CONF_TIMEOUT_MIN,
          CONF_TIMEOUT_MAX, "a duration from 50ms to 60s"},
-	{"Limits", "Workers", parse_count, FIELD(n_workers), 0, CONF_WORKERS_MAX,
-         "a number from 0 to 256"},
+	{"Limits", "Workers", parse_count, FIELD(n_workers), 0, CONF_WORKERS_MAX, "a number from 0 to 256"},
 	{"Limits", "CacheMemory", parse_size, FIELD(cache_memory_bytes),
          CONF_CACHE_MEMORY_MIN, CONF_CACHE_MEMORY_MAX, "a size from 1M to 4G"},
-	{"Limits", "HeldFiles", parse_count, FIELD(n_held_files), 0, CONF_HELD_FILES_MAX,
-         "a number from 0 to 32768"},
-	{"Rules", "Hashes", parse_paths, FIELD(hashes),
-         .expected = "an absolute path without '.', '..' and '//'"},
-	{"Rules", "AllowHashes", parse_paths, FIELD(allow_hashes),
-         .expected = "an absolute path without '.', '..' and '//'"},
-	{"Rules", "Yara", parse_paths, FIELD(yara),
-         .expected = "an absolute path without '.', '..' and '//'"},
+	{"Limits", "HeldFiles", parse_count, FIELD(n_held_files), 0, CONF_HELD_FILES_MAX, "a number from 0 to 32768"},
+	{"Rules", "Hashes", parse_paths, FIELD(hashes), .expected = A_PATH},
+	{"Rules", "AllowHashes", parse_paths, FIELD(allow_hashes), .expected = A_PATH},
+	{"Rules", "Yara", parse_paths, FIELD(yara), .expected = A_PATH},
 	{"Bundles", "Threshold", parse_threshold, FIELD(bundle_threshold), 1,
          CONF_THRESHOLD_MAX, "a number from 1 to 16, or vendor+site"},
 	{"Bundles", "MaxAge", parse_duration, FIELD(bundle_max_age), CONF_MAX_AGE_MIN,
@@ -237,7 +241,7 @@ static void key_reset(const struct key *key, struct conf *c)
 		c->operator_group = (free(c->operator_group), NULL);
 	else if (key->parse == parse_threshold)
 		(void)parse_threshold(key, "1", field); /* in its bounds */
-	else if (key->parse == parse_count)
+	else if (key->parse == parse_count || key->parse == parse_namespaces)
 		memcpy(field, (char *)&defaults + key->offset, sizeof(unsigned));
 	else
 		memcpy(field, (char *)&defaults + key->offset, sizeof(uint64_t));
@@ -322,6 +326,7 @@ void conf_init(struct conf *c)
 		.max_file_size_bytes = UINT64_C(100) << 20,
 		.timeout = 3 * NSEC_PER_SEC,
 		.cache_memory_bytes = UINT64_C(32) << 20,
+		.n_namespaces = CONF_NAMESPACES_AUTO,
 		.n_held_files = 8192,
 		.bundle_threshold = 1,
 		.bundle_max_age = 45 * 86400 * NSEC_PER_SEC,

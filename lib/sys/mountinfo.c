@@ -113,6 +113,52 @@ int mountinfo_read(int fd, struct mount_list *ret)
 	return r;
 }
 
+/* All of @fd up to @max bytes, whole lines only. */
+static int read_lines(int fd, char *buf, size_t max, size_t *ret_len, bool *ret_cut)
+{
+	size_t len = 0;
+	ssize_t n = 1;
+
+	if (lseek(fd, 0, SEEK_SET) < 0)
+		return -errno;
+	while (n > 0 && len <= max) { /* one byte more tells whether there is more */
+		n = read(fd, buf + len, max + 1 - len);
+		if (n < 0)
+			return -errno;
+		len += (size_t)n;
+	}
+	*ret_cut = len > max;
+	len = MIN(len, max);
+	while (len > 0 && buf[len - 1] != '\n')
+		len--;
+	*ret_len = len;
+	return 0;
+}
+
+int mountinfo_read_max(int fd, size_t max_bytes, struct mount_list *ret, bool *ret_cut)
+{
+	_cleanup_(freep) void *buf = malloc(max_bytes + 1);
+	_cleanup_(file_closep) FILE *f = NULL;
+	struct libmnt_table *table;
+	struct libmnt_iter *iter;
+	size_t len = 0;
+	int r = buf ? read_lines(fd, buf, max_bytes, &len, ret_cut) : -ENOMEM;
+
+	if (r < 0)
+		return r;
+	if (len == 0) { /* fmemopen(3) knows no empty stream */
+		*ret = (struct mount_list){0};
+		return 0;
+	}
+	f = fmemopen(buf, len, "re");
+	table = mnt_new_table();
+	iter = mnt_new_iter(MNT_ITER_FORWARD);
+	r = f && table && iter ? read_table(table, iter, f, ret) : -ENOMEM;
+	mnt_free_iter(iter);
+	mnt_unref_table(table);
+	return r;
+}
+
 void mount_list_deinit(struct mount_list *l)
 {
 	for (size_t i = 0; i < l->n; i++) {

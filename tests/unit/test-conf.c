@@ -169,6 +169,13 @@ START_TEST(conf_parse_rescue_neither_yes_nor_no_is_an_error)
 }
 END_TEST
 
+START_TEST(conf_parse_namespaces_one_past_the_limit_is_an_error)
+{
+	expect_errors("[Watch]\nNamespaces=4096\nNamespaces=auto\nNamespaces=0\nNamespaces=4097\n",
+	              "f:5: 'Namespaces=4097': expected auto, or a number from 0 to 4096");
+}
+END_TEST
+
 START_TEST(conf_parse_held_files_one_past_the_limit_is_an_error)
 {
 	expect_errors("[Limits]\nHeldFiles=32769\n",
@@ -220,6 +227,7 @@ UNIT_MAIN("conf", conf_parse_empty_gives_defaults, conf_parse_every_key_is_taken
           conf_parse_empty_value_gives_default_back,
           conf_parse_mount_auto_empties_the_list, conf_parse_bounds_are_inclusive,
           conf_parse_rescue_neither_yes_nor_no_is_an_error,
+          conf_parse_namespaces_one_past_the_limit_is_an_error,
           conf_parse_held_files_one_past_the_limit_is_an_error,
           conf_parse_unknown_names_are_all_reported,
           conf_parse_list_at_limit_passes_and_past_it_fails)

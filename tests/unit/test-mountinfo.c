@@ -94,6 +94,31 @@ START_TEST(mountinfo_read_bad_descriptor_fails_and_keeps_none)
 }
 END_TEST
 
+#define LINE "24 1 0:%d / /m%d rw - tmpfs t rw\n"
+
+START_TEST(mountinfo_read_max_at_the_limit_and_one_past)
+{
+	struct mount_list l = {0};
+	char text[256];
+	size_t len = (size_t)snprintf(text, sizeof(text), LINE LINE, 1, 1, 2, 2);
+	int fd = file_of(text);
+	bool cut = true;
+
+	ck_assert_int_eq(mountinfo_read_max(fd, len, &l, &cut), 0);
+	ck_assert_uint_eq(l.n, 2);
+	ck_assert(!cut);
+	mount_list_deinit(&l);
+	ck_assert_int_eq(mountinfo_read_max(fd, len - 1, &l, &cut), 0);
+	ck_assert_uint_eq(l.n, 1); /* whole lines only */
+	ck_assert_str_eq(l.items[0].mount_point, "/m1");
+	ck_assert(cut);
+	mount_list_deinit(&l);
+	ck_assert_int_eq(mountinfo_read_max(fd, 5, &l, &cut), 0);
+	ck_assert_uint_eq(l.n, 0);
+	ck_assert(cut);
+}
+END_TEST
+
 START_TEST(mount_class_of_each_kind)
 {
 	ck_assert_int_eq(mount_class_of("ext4"), MOUNT_LOCAL);
@@ -120,5 +145,6 @@ END_TEST
 
 UNIT_MAIN("mountinfo", mountinfo_read_fields_escapes_and_order,
           mountinfo_read_twice_starts_over, mountinfo_read_empty_is_no_mount,
-          mountinfo_read_bad_descriptor_fails_and_keeps_none, mount_class_of_each_kind,
+          mountinfo_read_bad_descriptor_fails_and_keeps_none,
+          mountinfo_read_max_at_the_limit_and_one_past, mount_class_of_each_kind,
           mount_class_of_autofs_is_never_walked)
