@@ -28,6 +28,7 @@
 struct watch_row {
 	struct coverage_row row; /* strings owned */
 	dev_t sb;                /* superblock as mountinfo names it */
+	int id;                  /* and the mount */
 	bool marked;
 };
 
@@ -149,7 +150,7 @@ static int add_row(struct watch_row **rows, size_t *n, const struct mount_entry 
                    const struct wish *w, int mark)
 {
 	struct watch_row *grown = reallocarray(*rows, *n + 1, sizeof(*grown));
-	struct watch_row row = {.sb = e->dev};
+	struct watch_row row = {.sb = e->dev, .id = e->id};
 
 	if (!grown)
 		return -ENOMEM;
@@ -202,12 +203,19 @@ static void unmark_lost(struct coverage *c, const struct watch_row *rows, size_t
 {
 	for (size_t i = 0; i < c->n; i++) {
 		const struct watch_row *old = &c->rows[i];
+		_cleanup_(fd_closep) int fd = -1;
+		struct statx sx;
+		char path[64];
 
 		if (!old->marked || sb_marked(rows, n, old->sb))
 			continue;
-		/* ENOENT: it is gone, or another mount covers the place now */
-		(void)fan_unmark_filesystem(c->group, c->host_root,
-		                            relative(old->row.mount_point));
+		/* What was unmounted leaves a path that leads to the file system below, whose mark
+		 * must stay. A mark goes with its superblock. */
+		fd = openat(c->host_root, relative(old->row.mount_point), O_PATH | O_CLOEXEC);
+		(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd); /* fits */
+		if (fd >= 0 && statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) == 0 &&
+		    sx.stx_mnt_id == (uint64_t)old->id)
+			(void)fan_unmark_filesystem(c->group, AT_FDCWD, path);
 	}
 }
 
