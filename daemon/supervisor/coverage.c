@@ -10,11 +10,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,6 +21,7 @@
 #include "custos/mountinfo.h"
 
 #include "daemon/supervisor/coverage-layers.h"
+#include "daemon/supervisor/coverage-own.h"
 #include "daemon/supervisor/coverage-wish.h"
 
 struct watch_row {
@@ -39,8 +38,7 @@ struct coverage {
 	struct stat host_ns;
 	struct watch_row *rows;
 	size_t n;
-	int *ignored;       /* ids of our own mounts that carry an ignore mark */
-	size_t n_ignored;
+	struct own_mounts own;
 	struct layers_known layers;
 	dev_t *host_sbs;    /* of all its mounts, watched or not */
 	size_t n_host_sbs;
@@ -64,14 +62,6 @@ static const char *relative(const char *path)
 	return *path ? path : ".";
 }
 
-/* Slave, not private: what the host unmounts goes away here too. */
-static int leave_namespace(void)
-{
-	if (unshare(CLONE_NEWNS) < 0)
-		return -errno;
-	return mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) < 0 ? -errno : 0;
-}
-
 int coverage_new(int group, struct coverage **ret)
 {
 	struct coverage *c = calloc(1, sizeof(*c));
@@ -85,7 +75,7 @@ int coverage_new(int group, struct coverage **ret)
 	c->host_mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 	r = c->host_root < 0 || c->host_mounts < 0 || stat("/proc/self/ns/mnt", &c->host_ns) < 0 ?
 	            -errno :
-	            leave_namespace();
+	            own_mounts_leave_namespace();
 	if (r < 0) {
 		(void)coverage_free(c);
 		return r;
@@ -99,50 +89,12 @@ struct coverage *coverage_free(struct coverage *c)
 	if (!c)
 		return NULL;
 	rows_free(c->rows, c->n);
-	free(c->ignored);
+	own_mounts_deinit(&c->own);
 	free(c->host_sbs);
 	(void)fd_close(c->host_root);
 	(void)fd_close(c->host_mounts);
 	free(c);
 	return NULL;
-}
-
-static bool is_ignored(const struct coverage *c, int id)
-{
-	for (size_t i = 0; i < c->n_ignored; i++)
-		if (c->ignored[i] == id)
-			return true;
-	return false;
-}
-
-/* Our own opens raise no events (I6). Rebuilt each time: mount ids of what is gone drop out. */
-static int ignore_own_mounts(struct coverage *c)
-{
-	_cleanup_(fd_closep) int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-	_cleanup_(mount_list_deinit) struct mount_list own = {0};
-	int *ids;
-	size_t n = 0;
-	int r = fd < 0 ? -errno : mountinfo_read(fd, &own);
-
-	if (r < 0)
-		return r;
-	ids = calloc(own.n + 1, sizeof(*ids));
-	if (!ids)
-		return -ENOMEM;
-	for (size_t i = 0; i < own.n; i++) {
-		enum mount_class class = mount_class_of(own.items[i].fs_type);
-
-		if (class == MOUNT_KERNEL || class == MOUNT_REMOTE)
-			continue; /* never marked, and walking there might block */
-		/* A mount covered by a later one cannot be reached, nor opened through. */
-		if (is_ignored(c, own.items[i].id) ||
-		    fan_ignore_mount(c->group, AT_FDCWD, own.items[i].mount_point) == 0)
-			ids[n++] = own.items[i].id;
-	}
-	free(c->ignored);
-	c->ignored = ids;
-	c->n_ignored = n;
-	return 0;
 }
 
 /* Append a row; a failed mark becomes its state. */
@@ -358,7 +310,7 @@ int coverage_update(struct coverage *c, const struct conf *conf, const struct po
 {
 	struct watch_row *rows = NULL;
 	size_t n = 0;
-	int r = ignore_own_mounts(c);
+	int r = own_mounts_ignore(&c->own, c->group);
 
 	if (r == 0)
 		r = rows_read(c, conf, policy, &rows, &n, d);
