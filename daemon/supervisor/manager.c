@@ -9,6 +9,7 @@
 #include "daemon/supervisor/manager.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -301,6 +302,9 @@ static int start(struct manager *m)
 {
 	int r;
 
+	m->home = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	if (m->home < 0)
+		return -errno;
 	m->group = fan_group_new(NULL);
 	if (m->group < 0)
 		return m->group;
@@ -358,6 +362,7 @@ int manager_run(const struct manager_options *options)
 		.state_dir = options->state_dir,
 		.started = clock_now(),
 		.group = -1,
+		.home = -1,
 		.shared_fd = -1,
 		.facts_kick = -1,
 		.audit_kick = -1,
@@ -375,7 +380,7 @@ int manager_run(const struct manager_options *options)
 	}
 	deinit(&m);
 	if (m.renew_at_end) {
-		r = renew_execute(options->argv);
+		r = renew_execute(m.home, options->argv);
 		(void)fprintf(stderr, "custosd: the version that is installed cannot be started: %s\n",
 		              strerror(-r));
 		return 1; /* the service manager tries again; the pair waits for it */

@@ -79,6 +79,7 @@ struct manager {
 	struct renew *renew;      /* NULL: none is under way */
 	bool renew_at_end;        /* renew.c: the program in our place is to be executed */
 	struct foreign *foreign;
+	int home;                 /* mount namespace we were started in; -1 */
 	int group, shared_fd, facts_kick, audit_kick, hold_kick; /* -1 when not open */
 	bool stopping, ready_sent, pair_lost;
 	bool rescue;              /* news.c: it was on when we looked */

@@ -8,6 +8,7 @@
 #include "daemon/supervisor/renew.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,8 +141,10 @@ struct renew *renew_free(struct renew *r)
 	return NULL;
 }
 
-int renew_execute(char *const argv[])
+int renew_execute(int home, char *const argv[])
 {
+	if (setns(home, CLONE_NEWNS) < 0)
+		return -errno;
 	(void)execv(own_path(), argv);
 	return -errno;
 }

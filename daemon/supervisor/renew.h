@@ -22,5 +22,6 @@ bool renew_is_due(void);
 int renew_start(struct manager *m, manager_reload_fn done, void *userdata);
 struct renew *renew_free(struct renew *r);
 
-/* Only returns when it fails: a negative errno. @argv: as we were started. */
-int renew_execute(char *const argv[]);
+/* Only returns when it fails: a negative errno. @home: the mount namespace we were started in, which is where
+ * the other one shall start, too; @argv: as we were started. Context: no other thread is left. */
+int renew_execute(int home, char *const argv[]);
