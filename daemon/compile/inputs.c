@@ -219,6 +219,9 @@ static int add_hashes(struct hash_input **list, size_t *n, const char *path,
 		return fd;
 	if (!S_ISREG(st.st_mode))
 		return diag_add(d, path, 0, "not a regular file");
+	if ((uint64_t)st.st_size > INPUT_HASHES_MAX_BYTES)
+		return diag_add(d, path, 0, "larger than %llu bytes",
+		                (unsigned long long)INPUT_HASHES_MAX_BYTES);
 	file = strdup(path);
 	p = reallocarray(*list, *n + 1, sizeof(*p));
 	if (p)

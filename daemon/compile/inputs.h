@@ -9,6 +9,8 @@
 #define INPUT_YARA_MAX_BYTES ((size_t)64 << 20)
 /* All of them together; they are kept in memory. */
 #define INPUT_YARA_SUM_MAX_BYTES ((size_t)1 << 30)
+/* A list of hashes: 100 million lines with a name each. It is read twice, and not kept. */
+#define INPUT_HASHES_MAX_BYTES ((uint64_t)16 << 30)
 #define INPUT_FILES_MAX          16384 /* each is compared with each */
 #define INPUT_DEPTH_MAX          16    /* folders below a Yara= path */
 

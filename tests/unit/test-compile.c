@@ -114,6 +114,19 @@ START_TEST(add_yara_file_too_large_is_refused)
 }
 END_TEST
 
+START_TEST(add_hash_list_too_large_is_refused)
+{
+	_cleanup_(diag_deinit) struct diag d = DIAG_NULL;
+	_cleanup_(inputs_deinit) struct inputs in = INPUTS_NULL;
+	const char *path = put("big.sha256", "");
+
+	ck_assert_int_eq(truncate(path, (off_t)INPUT_HASHES_MAX_BYTES + 1), 0);
+	ck_assert_int_eq(inputs_add_block(&in, path, &d), -EINVAL);
+	ck_assert_int_eq(truncate(path, (off_t)INPUT_HASHES_MAX_BYTES), 0);
+	ck_assert_int_eq(inputs_add_block(&in, path, &d), 0);
+}
+END_TEST
+
 static int new_memfd(void)
 {
 	return memfd_create("image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -211,6 +224,7 @@ int main(void)
 	tcase_add_test(tc, add_yara_folder_takes_its_rules_in_order);
 	tcase_add_test(tc, add_untrusted_inputs_are_refused);
 	tcase_add_test(tc, add_yara_file_too_large_is_refused);
+	tcase_add_test(tc, add_hash_list_too_large_is_refused);
 	tcase_add_test(tc, build_inside_the_seal_makes_an_image_that_loads);
 	tcase_add_test(tc, build_with_any_error_reports_all_and_makes_no_image);
 	tcase_add_test(tc, build_without_inputs_is_an_empty_rule_set);
