@@ -21,9 +21,18 @@
 #define BACKLOG_PATIENCE_NSEC (5 * NSEC_PER_SEC)
 /* An anchor waits for the others, who have their deadlines. */
 #define OTHERS_PATIENCE_NSEC  (65 * NSEC_PER_SEC)
-#define LOOK_MSEC 2
+#define LOOK_MSEC     2
+#define DUE_LOOK_MSEC 20
 /* An open that began before the new marks were set may not have got as far as our queue. */
 #define LATECOMERS_NSEC (100 * NSEC_PER_MSEC)
+
+bool finish_is_due(void)
+{
+	struct pollfd pfd = {.fd = FD_HEIR, .events = POLLIN};
+
+	/* Without a writer poll(2) speaks of a hang-up at once: it cannot be waited for. */
+	return poll(&pfd, 1, 0) > 0 && (pfd.revents & POLLIN);
+}
 
 bool finish_may_stop_reading(nsec_t since, nsec_t now)
 {
@@ -62,12 +71,12 @@ static void dismiss_scanners(struct keeper *k)
 
 void finish_alone(struct keeper *k)
 {
-	struct pollfd pfd = {.fd = FD_HEIR, .events = POLLIN};
 	bool dismissed = false;
-	nsec_t began;
+	nsec_t began = clock_now();
 
 	/* Nobody has come: the keeper ends by itself at that time. */
-	(void)poll(&pfd, 1, (int)((ORPHAN_PATIENCE_NSEC + NSEC_PER_SEC) / NSEC_PER_MSEC));
+	while (!finish_is_due() && clock_now() - began < ORPHAN_PATIENCE_NSEC + NSEC_PER_SEC)
+		(void)poll(NULL, 0, DUE_LOOK_MSEC);
 	began = clock_now();
 	/* Once they are gone nobody reads, and who is in the queue waits for our end. */
 	while (!others_are_done(k) && clock_now() - began < OTHERS_PATIENCE_NSEC) {

@@ -267,7 +267,7 @@ static int tick_msec(const struct keeper *k)
 {
 	if (k->pending.number || k->loaded.type || k->leaving_since)
 		return TRIAL_TICK_MSEC;
-	return children_end_slowly(k) ? MIN(DYING_TICK_MSEC, watch_tick_msec(k)) :
+	return children_end_slowly(k) || k->orphaned_at ? MIN(DYING_TICK_MSEC, watch_tick_msec(k)) :
 	                                 watch_tick_msec(k);
 }
 
@@ -277,9 +277,7 @@ void keeper_run(struct keeper *k)
 		{.fd = FD_CONTROL, .events = POLLIN},
 		{.fd = FD_SIGNAL, .events = POLLIN},
 		{.fd = -1, .events = POLLIN}, /* the group, while there is nobody else to read it */
-		{.fd = -1, .events = POLLIN}, /* another pair, while our supervisor is gone */
 	};
-	nsec_t orphaned_at = 0;
 
 	atomic_store(&k->shared->loop_pause_sec, 0); /* of an earlier keeper */
 	for (;;) {
@@ -295,15 +293,12 @@ void keeper_run(struct keeper *k)
 		}
 		if (pfds[0].revents && !obey(k)) {
 			pfds[0].fd = -1; /* no more news from there */
-			orphaned_at = now;
-			pfds[3].fd = FD_HEIR;
+			k->orphaned_at = now;
 			end_holding(k); /* its leases ended with it */
 		}
-		if (pfds[3].revents & POLLIN) {
-			pfds[3].fd = -1;
+		if (k->orphaned_at && !k->leaving_since && finish_is_due())
 			k->leaving_since = now;
-		}
-		if (orphaned_at && now - orphaned_at > ORPHAN_PATIENCE_NSEC)
+		if (k->orphaned_at && now - k->orphaned_at > ORPHAN_PATIENCE_NSEC)
 			k->stopping = true;
 		resend(k);
 		watch_holder(k, now);

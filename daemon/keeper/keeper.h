@@ -59,6 +59,7 @@ struct keeper {
 	unsigned n_culprits;  /* ever; the rows are used in turn */
 	bool all_woken; /* readers, by each event: one on every CPU (docs/adr/0010) */
 	bool stopping;
+	nsec_t orphaned_at;        /* the supervisor is gone; 0: it is not */
 	nsec_t leaving_since;      /* another pair has taken over; 0: none has */
 	bool leaving;              /* and we stop reading */
 	nsec_t hurry;              /* do not clone before this moment: crash loop */
@@ -113,6 +114,7 @@ unsigned heir_recover(struct keeper *k);
 pid_t anchor_start(struct keeper *k);
 
 /* finish.c: our supervisor is gone */
+bool finish_is_due(void); /* another pair has taken over */
 /* All that this pair alone was asked has been read (since when it is due: @since). */
 bool finish_may_stop_reading(nsec_t since, nsec_t now);
 void finish_alone(struct keeper *k); /* anchor: until there is nobody left to keep the table for */

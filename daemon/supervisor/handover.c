@@ -33,7 +33,8 @@
 
 struct handover {
 	struct manager *m;
-	int fifo;                   /* ours */
+	int fifo;                   /* ours: for both, so that readers never see the end of it while we live */
+	int heir;                   /* for the pair: for reading alone, the seal lets nothing out */
 	int predecessor;            /* writing end of the one before; -1: nobody is there */
 	char *path, *new_path;
 	sd_event_source *gone, *bury;
@@ -58,7 +59,7 @@ int handover_new(struct manager *m, struct handover **ret)
 
 	if (!h)
 		return -ENOMEM;
-	*h = (struct handover){.m = m, .fifo = -1, .predecessor = -1};
+	*h = (struct handover){.m = m, .fifo = -1, .heir = -1, .predecessor = -1};
 	*ret = h;
 	if (asprintf(&h->path, "%s/handover", m->runtime_dir) < 0)
 		h->path = NULL;
@@ -71,9 +72,9 @@ int handover_new(struct manager *m, struct handover **ret)
 		return -errno;
 	if (mkfifo(h->new_path, 0600) < 0)
 		return -errno;
-	/* For both, so that its readers never see the end of it. */
 	h->fifo = open(h->new_path, O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
-	return h->fifo < 0 ? -errno : 0;
+	h->heir = open(h->new_path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	return h->fifo < 0 || h->heir < 0 ? -errno : 0;
 }
 
 struct handover *handover_free(struct handover *h)
@@ -85,6 +86,7 @@ struct handover *handover_free(struct handover *h)
 	if (h->new_path)
 		(void)unlink(h->new_path); /* ENOENT: it was announced */
 	(void)fd_close(h->fifo);
+	(void)fd_close(h->heir);
 	(void)fd_close(h->predecessor);
 	free(h->path);
 	free(h->new_path);
@@ -94,7 +96,7 @@ struct handover *handover_free(struct handover *h)
 
 int handover_fd(const struct handover *h)
 {
-	return h->fifo;
+	return h->heir;
 }
 
 /* Had the custosd before been this very process (renew.c), its children were ours. Those we started ourselves are
