@@ -22,8 +22,7 @@
 	".hdb and .hsb files"
 #define WHY_MISP                                                                       \
 	"these are MISP's hashes of attribute values, not of files: export the "       \
-	"events "                                                                      \
-	"as CSV or text with type sha256 instead"
+	"attributes of type sha256 as text instead"
 #define WHY_OTHER_CLAMAV "ClamAV signatures of another kind, not hashes of files"
 #define WHY_STIX         "JSON is converted first: 'custosctl convert stix FILE'"
 #define WHY_SQLITE                                                                     \
