@@ -101,9 +101,9 @@ static void print_facts(json_t *s)
 static void print_coverage(const struct ctl *ctl, json_t *s)
 {
 	static const char *const keys[] = {"mountPoint", "fsType", "device", "state",
-	                                   "reason"};
+	                                   "canary", "reason"};
 	static const char *const heads[] = {"MOUNT", "TYPE", "DEVICE", "STATE",
-	                                    "REASON"};
+	                                    "CANARY", "REASON"};
 	_cleanup_(table_deinit) struct table t = {.n_columns = ARRAY_SIZE(keys) + 1};
 	json_t *row;
 	size_t i;

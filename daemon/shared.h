@@ -54,7 +54,9 @@ _Static_assert(FD_BACK + N_PLACES * READERS_MAX <= FD_LOW, "fixed descriptors fi
 #define NOFILE_NEEDED (FD_LOW + N_SLOTS + 64)
 
 /* Index into own_pids; the broker's helpers have the rest. */
-enum own_pid { OWN_SUPERVISOR, OWN_KEEPER, OWN_COMPILE, OWN_ANCHOR, OWN_RENEW, OWN_PIDS_MAX = 16 };
+enum own_pid { OWN_SUPERVISOR, OWN_KEEPER, OWN_COMPILE, OWN_ANCHOR, OWN_RENEW,
+	       OWN_CANARY, /* a helper, but its opens are judged like anybody's, without a record */
+	       OWN_PIDS_MAX = 16 };
 #define N_FACTS (N_SLOTS + 64U) /* rows of facts: one for each slot, and those of the rescue */
 #define KEEPER_LOST_MAX 8 /* scanners that were killed and do not end: each keeps its memory */
 /* A scan that no opener waits for may take this long; bounded all the same. */
@@ -84,6 +86,8 @@ enum counter {
 	COUNT_RULES_SPARED, /* scans of bytes the rules had seen before */
 	COUNT_JOINED,     /* events that waited for a scan of the same file */
 	COUNT_SKIPPED,    /* closes after writing that were not scanned: too many at once */
+	COUNT_CANARY,     /* events of the canary process: in no other counter */
+	COUNT_CANARY_CAUGHT, /* of those, the ones called malicious; before they are answered */
 	N_COUNTERS,
 };
 _Static_assert(N_COUNTERS <= STATS_COUNTERS, "counters fit");

@@ -135,7 +135,8 @@ bool cached_put(struct scanner *sc, const struct cache_key *key, struct cache_ti
 static void count_hit(struct inquiry *q)
 {
 	q->cached = true;
-	stats_add(&q->w->sc->cfg.shared->stats, q->w->shard, COUNT_CACHE_HITS, 1);
+	if (!q->job->canary)
+		stats_add(&q->w->sc->cfg.shared->stats, q->w->shard, COUNT_CACHE_HITS, 1);
 }
 
 static void say_clean(struct inquiry *q, const struct cache_value *v)

@@ -97,7 +97,7 @@ static void count_line(const struct inquiry *q)
 {
 	const struct scanner *sc = q->w->sc;
 
-	if (q->line && q->line->index < LINE_HITS_MAX)
+	if (q->line && q->line->index < LINE_HITS_MAX && !q->job->canary)
 		atomic_fetch_add_explicit(
 			&sc->cfg.shared->line_hits[sc->cfg.generation % 2][q->line->index], 1,
 			memory_order_relaxed); /* a counter orders nothing */
@@ -160,6 +160,8 @@ static void read_file(struct inquiry *q)
 	/* Before the answer: the opener may be the next to ask. */
 	cached_keep(q);
 	bytes_keep(q);
+	if (q->job->canary)
+		return;
 	stats_add(&sc->cfg.shared->stats, q->w->shard, COUNT_SCANS, 1);
 	stats_add(&sc->cfg.shared->stats, q->w->shard, COUNT_SCANNED_BYTES,
 	          q->finding.size_bytes);
@@ -220,6 +222,8 @@ static void count(struct inquiry *q, bool deny)
 {
 	struct stats *stats = &q->w->sc->cfg.shared->stats;
 
+	if (q->job->canary)
+		return;
 	stats_add(stats, q->w->shard, deny ? COUNT_DENIED : COUNT_ALLOWED, 1);
 	if (q->finding.verdict == VERDICT_ERROR)
 		stats_add(stats, q->w->shard, COUNT_ERRORS, 1);
@@ -248,6 +252,8 @@ static void send_answer(struct inquiry *q, struct decision *d)
 	struct slot *slot = q->job->slot;
 	nsec_t deadline = atomic_load_explicit(&slot->deadline, memory_order_relaxed);
 
+	if (q->job->canary && q->finding.verdict == VERDICT_MALICIOUS)
+		stats_add(&q->w->sc->cfg.shared->stats, q->w->shard, COUNT_CANARY_CAUGHT, 1);
 	/* Also -EALREADY: judged again after a crash that came between answer and record. */
 	if (slot_answer(slot, FD_GROUP, d->deny) == -EALREADY &&
 	    (q->job->rescued || clock_now() > deadline))

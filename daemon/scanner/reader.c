@@ -60,7 +60,8 @@ static bool is_own(const struct scanner *sc, int pid)
 	if (pid == sc->pid)
 		return true;
 	for (unsigned i = 0; i < OWN_PIDS_MAX; i++)
-		if (atomic_load_explicit(&sh->own_pids[i], memory_order_relaxed) == (uint32_t)pid)
+		if (i != OWN_CANARY &&
+		    atomic_load_explicit(&sh->own_pids[i], memory_order_relaxed) == (uint32_t)pid)
 			return true;
 	return false;
 }
@@ -97,7 +98,8 @@ static void handle_notice(struct reader *rd, struct slot *slot)
 	struct stats *stats = &sc->cfg.shared->stats;
 	struct job *job = scanner_job(sc, slot);
 
-	stats_add(stats, rd->worker.shard, COUNT_WRITE_CLOSE, 1);
+	if (!job->canary)
+		stats_add(stats, rd->worker.shard, COUNT_WRITE_CLOSE, 1);
 	cached_written(sc, job);
 	if (!sc->wants_write_close) {
 		slot_release(sc->slots, slot);
@@ -178,7 +180,7 @@ static void handle(struct reader *rd, struct slot *slot)
 		slot_untake(sc->slots, slot);
 		return;
 	}
-	stats_add(stats, shard, COUNT_EVENTS, 1);
+	stats_add(stats, shard, scanner_is_canary(sc, slot->pid) ? COUNT_CANARY : COUNT_EVENTS, 1);
 	permission = slot->kind == SLOT_PERMISSION;
 	atomic_store_explicit(&slot->late_deny, sc->late_deny, memory_order_relaxed);
 	if (permission)

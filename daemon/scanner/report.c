@@ -84,7 +84,7 @@ void inquiry_report(struct inquiry *q, const struct decision *d, nsec_t spent)
 	bool detection = d->action != RECORD_ALLOW;
 	unsigned weight = 1;
 
-	if (slot->audited)
+	if (slot->audited || q->job->canary)
 		return;
 	/* With log=none too, the supervisor must hear of what it has to put away. */
 	if (!(d->flags & RECORD_LOGGED) && d->action != RECORD_QUARANTINE) {

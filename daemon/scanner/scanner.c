@@ -294,6 +294,7 @@ struct job *scanner_job(struct scanner *sc, struct slot *slot)
 	struct job *job = &sc->jobs[slot_index(sc->slots, slot)];
 
 	fill_job(job, slot);
+	job->canary = scanner_is_canary(sc, slot->pid);
 	return job;
 }
 

@@ -57,6 +57,7 @@ struct job {
 	uint32_t suspect;    /* crash.c: index + 1 of its row among the culprits; 0: none */
 	bool rescued;        /* the rescue has let it through before it was judged */
 	bool solo;           /* to be looked at alone */
+	bool canary;         /* of the canary process: it has no record, and counters of its own */
 	struct join_place *place; /* where others join; NULL: none */
 	int stat_error; /* 0 or negative errno of fstat(2); then st is zero */
 };
@@ -96,6 +97,12 @@ struct scanner {
 	pthread_rwlock_t reading;    /* solo.c: a suspect holds it alone; whoever else looks at bytes shares it */
 	struct waitpoint adopted;    /* the deadline thread sleeps here */
 };
+
+static inline bool scanner_is_canary(const struct scanner *sc, int pid)
+{
+	return pid > 0 && atomic_load_explicit(&sc->cfg.shared->own_pids[OWN_CANARY],
+	                                       memory_order_relaxed) == (uint32_t)pid;
+}
 
 struct worker {
 	struct scanner *sc;

@@ -17,6 +17,7 @@
 
 #include "daemon/shared.h"
 #include "daemon/supervisor/bundles.h"
+#include "daemon/supervisor/canary.h"
 #include "daemon/supervisor/coverage.h"
 #include "daemon/supervisor/foreign.h"
 #include "daemon/supervisor/holder.h"
@@ -61,6 +62,7 @@ static bool is_degraded(const struct manager *m)
 
 	return m->pair_lost || nobody_scans(m) || is_crash_loop(m) || is_rescue(m) ||
 	       !pair_ready(m->pair) || m->mark_error || foreign_reason(m->foreign) ||
+	       canary_reason(m->canary) ||
 	       coverage_n_failed(m->coverage) > 0 ||
 	       bundles_reasons(m->bundles, &reason, 1) > 0;
 }
@@ -121,6 +123,7 @@ size_t manager_reasons(const struct manager *m, const char **reasons, size_t max
 		group_warning(m),
 		m->mark_error,
 		foreign_reason(m->foreign),
+		canary_reason(m->canary),
 		m->last_reload_error,
 		mode_warning(m),
 	};
@@ -183,6 +186,7 @@ void manager_coverage_row(const struct manager *m, size_t i, struct coverage_row
 	const size_t n = coverage_n(m->coverage);
 
 	*ret = i < n ? *coverage_row(m->coverage, i) : *foreign_row(m->foreign, i - n);
+	ret->canary = canary_of(m->canary, ret->dev);
 }
 
 int manager_reload(struct manager *m, manager_reload_fn done, void *userdata)

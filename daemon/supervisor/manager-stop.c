@@ -9,6 +9,7 @@
 
 #include <systemd/sd-daemon.h>
 
+#include "daemon/supervisor/canary.h"
 #include "daemon/supervisor/coverage.h"
 #include "daemon/supervisor/journal.h"
 #include "daemon/supervisor/lifecycle.h"
@@ -23,6 +24,7 @@ void manager_stop(struct manager *m)
 	(void)sd_notify(0, "STOPPING=1");
 	journal_event(m->journal, JOURNAL_STOPPING, LOG_INFO, "stopping");
 	/* Marks first: from here on opens pass, and the queue that is left can empty. */
+	canary_stop(m->canary);
 	coverage_drop(m->coverage);
 	pair_stop(m->pair);
 }

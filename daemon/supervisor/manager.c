@@ -26,6 +26,7 @@
 #include "daemon/shared.h"
 #include "daemon/supervisor/broker.h"
 #include "daemon/supervisor/bundles.h"
+#include "daemon/supervisor/canary.h"
 #include "daemon/supervisor/coverage.h"
 #include "daemon/supervisor/drain.h"
 #include "daemon/supervisor/foreign.h"
@@ -116,6 +117,7 @@ static void become_ready(struct manager *m)
 		return;
 	}
 	holder_configure(m);
+	canary_configure(m->canary);
 	m->ready_sent = true;
 	(void)sd_notifyf(0, "READY=1\nSTATUS=%s", manager_state_name(manager_state(m)));
 	journal_event(m->journal, JOURNAL_STARTED, LOG_INFO,
@@ -168,6 +170,7 @@ static void after_load(struct manager *m, const char *error)
 		journal_event(m->journal, JOURNAL_RELOADED, LOG_NOTICE,
 		              "another CacheMemory= takes effect when custosd starts next");
 	holder_configure(m);
+	canary_configure(m->canary);
 	server_resolve_groups(m->server);
 	(void)update_coverage(m); /* the state tells */
 	report_policy_change(m);
@@ -283,6 +286,8 @@ static int init_parts(struct manager *m)
 	if (r == 0)
 		r = foreign_new(m, &m->foreign);
 	if (r == 0)
+		r = canary_new(m, &m->canary);
+	if (r == 0)
 		r = drain_new(m, &m->drain);
 	if (r == 0)
 		r = requests_new(m, &m->requests);
@@ -322,6 +327,7 @@ static int start(struct manager *m)
 
 static void deinit(struct manager *m)
 {
+	m->canary = canary_free(m->canary);
 	m->renew = renew_free(m->renew);
 	m->server = server_free(m->server);
 	m->requests = requests_free(m->requests);

@@ -26,6 +26,7 @@ struct broker;      /* broker.h: own thread */
 struct foreign;     /* foreign.h: other mount namespaces */
 struct holder;      /* holder.h: own thread */
 struct handover;    /* handover.h: a pair of the custosd before */
+struct canary;      /* canary.h: are opens judged? */
 struct renew;       /* renew.h: another version of us is being checked */
 struct quarantine;  /* quarantine.h: own thread */
 struct bundles;     /* bundles.h: signed rules; a thread while one is imported */
@@ -79,6 +80,7 @@ struct manager {
 	struct renew *renew;      /* NULL: none is under way */
 	bool renew_at_end;        /* renew.c: the program in our place is to be executed */
 	struct foreign *foreign;
+	struct canary *canary;
 	int home;                 /* mount namespace we were started in; -1 */
 	int group, shared_fd, facts_kick, audit_kick, hold_kick; /* -1 when not open */
 	bool stopping, ready_sent, pair_lost;
@@ -119,6 +121,7 @@ struct coverage_row {
 	dev_t dev;
 	uint64_t namespace; /* inode of another mount namespace; 0: the one custosd was started in */
 	pid_t pid;          /* of a process in it */
+	const char *canary; /* manager_coverage_row(): what came of the bait (canary.h); NULL: nothing yet */
 };
 /* How often line @index of the policy in force has decided. */
 uint64_t manager_line_hits(const struct manager *m, unsigned index);

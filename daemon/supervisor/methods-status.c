@@ -54,7 +54,8 @@ static json_t *coverage_row_json(const struct coverage_row *row)
 	    varlink_set_bytes(o, "mountPoint", row->mount_point,
 	                      strlen(row->mount_point)) < 0 ||
 	    varlink_set_bytes(o, "fsType", row->fs_type, strlen(row->fs_type)) < 0 ||
-	    reply_set_text(o, "reason", row->reason) < 0) {
+	    reply_set_text(o, "reason", row->reason) < 0 ||
+	    reply_set_text(o, "canary", row->canary) < 0) {
 		json_decref(o);
 		return NULL;
 	}

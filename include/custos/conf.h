@@ -17,6 +17,9 @@
 #define CONF_CACHE_MEMORY_MIN   (UINT64_C(1) << 20)
 #define CONF_CACHE_MEMORY_MAX   (UINT64_C(4) << 30)
 #define CONF_HELD_FILES_MAX     32768 /* half of the unit's LimitNOFILE= */
+#define CONF_CANARY_MIN         (1 * NSEC_PER_SEC)
+#define CONF_CANARY_MAX         (3600 * NSEC_PER_SEC)
+#define CONF_CANARY_DEFAULT     (10 * NSEC_PER_SEC)
 #define CONF_THRESHOLD_MAX      16
 #define CONF_MAX_AGE_MIN        (3600 * NSEC_PER_SEC)
 #define CONF_MAX_AGE_MAX        (3650 * 86400 * NSEC_PER_SEC)
@@ -46,6 +49,7 @@ struct conf {
 	unsigned n_workers;         /* 0: one per CPU */
 	uint64_t cache_memory_bytes;
 	unsigned n_namespaces;      /* other mount namespaces to cover; CONF_NAMESPACES_AUTO */
+	nsec_t canary;              /* between two rounds; 0: none */
 	unsigned n_held_files;      /* 0: none */
 	struct strlist hashes, allow_hashes, yara;
 	unsigned bundle_threshold;  /* different keys that must have signed */

@@ -19,6 +19,7 @@
 #include "custos/quantity.h"
 
 #include "pathname.h"
+#include "strlist.h"
 
 #define GROUP_NAME_MAX 32 /* useradd(8) */
 
@@ -37,40 +38,6 @@ struct key {
 	uint64_t min, max;
 	const char *expected; /* for the message */
 };
-
-static void strlist_deinit(struct strlist *l)
-{
-	for (size_t i = 0; i < l->n; i++) {
-		free(l->items[i]);
-		free(l->from[i].file);
-	}
-	free(l->items);
-	free(l->from);
-	*l = (struct strlist){0};
-}
-
-static int strlist_add(struct strlist *l, const char *s, size_t len)
-{
-	struct strlist_from *from;
-	char **items;
-
-	if (l->n >= CONF_LIST_MAX)
-		return -E2BIG;
-	from = reallocarray(l->from, l->n + 1, sizeof(*from));
-	if (!from)
-		return -ENOMEM;
-	l->from = from;
-	from[l->n] = (struct strlist_from){0};
-	items = reallocarray(l->items, l->n + 2, sizeof(*items));
-	if (!items)
-		return -ENOMEM;
-	l->items = items;
-	items[l->n] = strndup(s, len);
-	if (!items[l->n])
-		return -ENOMEM;
-	items[++l->n] = NULL;
-	return 0;
-}
 
 static int parse_mode(const struct key *key, const char *value, void *field)
 {
@@ -127,6 +94,17 @@ static int parse_duration(const struct key *key, const char *value, void *field)
 	if (duration_parse(value, &v) < 0 || v < key->min || v > key->max)
 		return -EINVAL;
 	*(nsec_t *)field = v;
+	return 0;
+}
+
+/* "yes" is the default; 0 is "no". */
+static int parse_canary(const struct key *key, const char *value, void *field)
+{
+	bool on;
+
+	if (parse_bool(key, value, &on) < 0)
+		return parse_duration(key, value, field);
+	*(nsec_t *)field = on ? CONF_CANARY_DEFAULT : 0;
 	return 0;
 }
 
@@ -190,6 +168,8 @@ static const struct key keys[] = {
 	{"Watch", "Mount", parse_mounts, FIELD(mounts),
          .expected = "auto, or an absolute path without '.', '..' and '//'"},
 	{"Watch", "Namespaces", parse_namespaces, FIELD(n_namespaces), 0, CONF_NAMESPACES_MAX, "auto, or a number from 0 to 4096"},
+	{"Watch", "Canary", parse_canary, FIELD(canary), CONF_CANARY_MIN, CONF_CANARY_MAX,
+         "yes, no, or a duration from 1s to 1h"},
 	{"Limits", "MaxFileSize", parse_size, FIELD(max_file_size_bytes), 1,
          CONF_MAX_FILE_SIZE_MAX, "a size from 1 to 2147483647 bytes, such as 100M"},
 	{"Limits", "Timeout", parse_duration, FIELD(timeout), CONF_TIMEOUT_MIN,
@@ -327,6 +307,7 @@ void conf_init(struct conf *c)
 		.timeout = 3 * NSEC_PER_SEC,
 		.cache_memory_bytes = UINT64_C(32) << 20,
 		.n_namespaces = CONF_NAMESPACES_AUTO,
+		.canary = CONF_CANARY_DEFAULT,
 		.n_held_files = 8192,
 		.bundle_threshold = 1,
 		.bundle_max_age = 45 * 86400 * NSEC_PER_SEC,

@@ -50,6 +50,7 @@ START_TEST(conf_parse_empty_gives_defaults)
 	ck_assert_uint_eq(c.timeout, 3 * NSEC_PER_SEC);
 	ck_assert_uint_eq(c.n_workers, 0);
 	ck_assert_uint_eq(c.cache_memory_bytes, 33554432);
+	ck_assert_uint_eq(c.canary, 10 * NSEC_PER_SEC);
 	ck_assert_uint_eq(c.bundle_threshold, 1);
 	ck_assert_uint_eq(c.bundle_max_age, 45 * 86400 * NSEC_PER_SEC);
 }
@@ -60,7 +61,7 @@ START_TEST(conf_parse_every_key_is_taken)
 	_cleanup_(conf_deinit) struct conf c;
 
 	parse_ok("[Daemon]\nMode=monitor\nOperatorGroup=ops\nRescue=no\n[Watch]\nMount=/srv/"
-	         "\nMount=/\n"
+	         "\nMount=/\nCanary=no\n"
 	         "[Limits]\nMaxFileSize=1G\nTimeout=1s "
 	         "500ms\nWorkers=4\nCacheMemory=1M\nHeldFiles=7\n"
 	         "[Rules]\nHashes=/a b\nHashes=/c\nAllowHashes=/d\nYara=/e\n"
@@ -79,6 +80,7 @@ START_TEST(conf_parse_every_key_is_taken)
 	ck_assert_uint_eq(c.timeout, 1500 * NSEC_PER_MSEC);
 	ck_assert_uint_eq(c.n_workers, 4);
 	ck_assert_uint_eq(c.cache_memory_bytes, 1048576);
+	ck_assert_uint_eq(c.canary, 0);
 	ck_assert_uint_eq(c.n_held_files, 7);
 	ck_assert_uint_eq(c.hashes.n, 2);
 	ck_assert_str_eq(c.hashes.items[0], "/a b");
@@ -95,7 +97,7 @@ START_TEST(conf_parse_empty_value_gives_default_back)
 
 	parse_ok(
 		"[Daemon]\nMode=monitor\nMode=\nOperatorGroup=x\nOperatorGroup=\nRescue=no\nRescue=\n"
-		"[Watch]\nMount=/a\nMount=\n[Limits]\nMaxFileSize=1\nMaxFileSize=\n"
+		"[Watch]\nMount=/a\nMount=\nCanary=1m\nCanary=\n[Limits]\nMaxFileSize=1\nMaxFileSize=\n"
 		"Timeout=9s\nTimeout=\nWorkers=3\nWorkers=\nCacheMemory="
 	        "2M\nCacheMemory=\nHeldFiles=1\nHeldFiles=\n"
 		"[Rules]\nYara=/a\nYara=\nYara=/b\n[Bundles]\nThreshold=3\nThreshold=\n"
@@ -111,6 +113,7 @@ START_TEST(conf_parse_empty_value_gives_default_back)
 	ck_assert_uint_eq(c.timeout, dflt.timeout);
 	ck_assert_uint_eq(c.n_workers, dflt.n_workers);
 	ck_assert_uint_eq(c.cache_memory_bytes, dflt.cache_memory_bytes);
+	ck_assert_uint_eq(c.canary, dflt.canary);
 	ck_assert_uint_eq(c.n_held_files, 8192);
 	ck_assert_uint_eq(c.bundle_threshold, dflt.bundle_threshold);
 	ck_assert_uint_eq(c.bundle_max_age, dflt.bundle_max_age);
@@ -171,6 +174,10 @@ END_TEST
 
 START_TEST(conf_parse_namespaces_one_past_the_limit_is_an_error)
 {
+	expect_errors("[Watch]\nCanary=1s\nCanary=1h\nCanary=yes\nCanary=no\nCanary=999ms\n",
+	              "f:6: 'Canary=999ms': expected yes, no, or a duration from 1s to 1h");
+	expect_errors("[Watch]\nCanary=3601s\n",
+	              "f:2: 'Canary=3601s': expected yes, no, or a duration from 1s to 1h");
 	expect_errors("[Watch]\nNamespaces=4096\nNamespaces=auto\nNamespaces=0\nNamespaces=4097\n",
 	              "f:5: 'Namespaces=4097': expected auto, or a number from 0 to 4096");
 }
