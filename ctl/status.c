@@ -100,24 +100,24 @@ static void print_facts(json_t *s)
 
 static void print_coverage(const struct ctl *ctl, json_t *s)
 {
-	static const char *const keys[] = {"mountPoint", "fsType", "device", "state",
-	                                   "canary", "reason"};
-	static const char *const heads[] = {"MOUNT", "TYPE", "DEVICE", "STATE",
-	                                    "CANARY", "REASON"};
-	_cleanup_(table_deinit) struct table t = {.n_columns = ARRAY_SIZE(keys) + 1};
+	static const char *const keys[] = {"mountPoint", "fsType", "device", "state"};
+	static const char *const heads[] = {"MOUNT", "TYPE",   "DEVICE", "STATE",
+	                                    "SEEN BY", "CANARY", "REASON"};
+	_cleanup_(table_deinit) struct table t = {.n_columns = ARRAY_SIZE(heads)};
 	json_t *row;
 	size_t i;
 
-	table_printf(&t, "SEEN BY"); /* whose mount namespace has it */
 	for (i = 0; i < ARRAY_SIZE(heads); i++)
 		table_printf(&t, "%s", heads[i]);
 	json_array_foreach (json_object_get(s, "coverage"), i, row) {
-		if (out_int(row, "pid") > 0)
-			table_printf(&t, "pid %" PRId64, out_int(row, "pid"));
-		else
-			table_printf(&t, "host");
 		for (size_t k = 0; k < ARRAY_SIZE(keys); k++)
 			table_add(&t, out_text(row, keys[k]));
+		if (out_int(row, "pid") > 0) /* whose mount namespace has it */
+			table_printf(&t, "pid:%" PRId64, out_int(row, "pid"));
+		else
+			table_printf(&t, "host");
+		table_add(&t, out_text(row, "canary"));
+		table_add(&t, out_text(row, "reason"));
 	}
 	putchar('\n');
 	table_print(&t, ctl);
