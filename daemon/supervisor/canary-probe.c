@@ -50,15 +50,28 @@ static int open_root(const struct canary_place *p, bool fallback)
 	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
-/* Return: O_PATH of the place's mount point, or negative errno. -ESTALE: another file
- * system is there. */
-static int open_place(const struct canary_place *p, bool fallback)
+static int walk(int root, const char *path)
 {
 	const struct open_how how = {
 		.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
 		.resolve =
 			RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
 	};
+	int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+
+	if (fd >= 0 || errno != ENOSYS)
+		return fd;
+	/* RestrictSUIDSGID= of the unit, or a container's filter of system calls. */
+	while (*path == '/')
+		path++;
+	return openat(root, *path ? path : ".",
+	              O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* Return: O_PATH of the place's mount point, or negative errno. -ESTALE: another file
+ * system is there. */
+static int open_place(const struct canary_place *p, bool fallback)
+{
 	_cleanup_(fd_closep) int root = open_root(p, fallback);
 	_cleanup_(fd_closep) int fd = -1;
 	struct statvfs fs;
@@ -66,7 +79,7 @@ static int open_place(const struct canary_place *p, bool fallback)
 
 	if (root < 0)
 		return -errno;
-	fd = (int)syscall(SYS_openat2, root, p->mount_point, &how, sizeof(how));
+	fd = walk(root, p->mount_point);
 	if (fd < 0 || fstat(fd, &st) < 0 || fstatvfs(fd, &fs) < 0)
 		return -errno;
 	if (st.st_dev != p->dev)

@@ -73,6 +73,7 @@ static json_t *coverage_json(const struct manager *m, size_t *ret_omitted)
 		manager_coverage_row(m, i, &row);
 		bytes += strlen(row.mount_point) + strlen(row.fs_type) + 64;
 		bytes += row.reason ? strlen(row.reason) : 0;
+		bytes += row.canary ? strlen(row.canary) : 0;
 		if (bytes > COVERAGE_BYTES_MAX)
 			break;
 		if (json_array_append_new(array, coverage_row_json(&row)) < 0)
