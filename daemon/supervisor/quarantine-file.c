@@ -11,13 +11,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "custos/beneath.h"
 #include "custos/cleanup.h"
 #include "custos/digest.h"
 
@@ -31,17 +30,6 @@ void quarantine_place_deinit(struct quarantine_place *p)
 	p->name = NULL;
 }
 
-static int open_below(int root, const char *path)
-{
-	const struct open_how how = {
-		.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
-	};
-	long fd = syscall(SYS_openat2, root, path, &how, sizeof(how));
-
-	return fd < 0 ? -errno : (int)fd;
-}
-
 int quarantine_place_find(int root, const char *path, struct quarantine_place *ret)
 {
 	const char *slash = strrchr(path, '/');
@@ -53,7 +41,7 @@ int quarantine_place_find(int root, const char *path, struct quarantine_place *r
 		return -EINVAL;
 	dir = strndup(path, (size_t)(slash - path) + 1); /* with the slash: "/" for the root */
 	name = strdup(slash + 1);
-	fd = dir && name ? open_below(root, dir) : -ENOMEM;
+	fd = dir && name ? open_beneath(root, dir, O_PATH | O_DIRECTORY, true) : -ENOMEM;
 	if (fd < 0) {
 		free(name);
 		return fd;

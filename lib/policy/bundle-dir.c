@@ -5,21 +5,20 @@
  * Owns: how names become descriptors. Must not own: what is in the files.
  *
  * The folder may be anybody's, and change under us: a name is resolved once, beneath
- * the folder and through no link (openat2), and what counts is the descriptor.
+ * the folder and through no link (beneath.h), and what counts is the descriptor.
  */
 #include "bundle-dir.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "custos/beneath.h"
 #include "custos/bundle.h"
 #include "custos/cleanup.h"
 #include "custos/text.h"
@@ -113,19 +112,15 @@ int bundle_dir_list(const struct bundle_dir *dir, struct bundle_names *ret,
 int bundle_dir_open(const struct bundle_dir *dir, const char *name, off_t *ret_size,
                     struct diag *d)
 {
-	const struct open_how how = {
-		.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
-	};
-	_cleanup_(fd_closep) int fd = -1;
+	_cleanup_(fd_closep) int fd =
+		open_beneath(dir->fd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, false);
 	struct stat st;
 
-	fd = (int)syscall(SYS_openat2, dir->fd, name, &how, sizeof(how));
 	if (fd < 0)
 		return complain(dir, name,
-		                errno == ELOOP   ? "a symbolic link"
-		                : errno == EXDEV ? "lies on another file system"
-		                                 : strerrordesc_np(errno),
+		                fd == -ELOOP   ? "a symbolic link"
+		                : fd == -EXDEV ? "lies on another file system"
+		                               : strerrordesc_np(-fd),
 		                d);
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return complain(dir, name, "not a regular file", d);
