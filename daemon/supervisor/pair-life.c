@@ -43,7 +43,7 @@
  * stopped, or worse. */
 #define ANCHOR_PATIENCE_USEC USEC_PER_SEC
 /* A keeper looks around four times a second. One that has not for so long is stopped, or worse. */
-#define KEEPER_SILENCE_NSEC (2 * NSEC_PER_SEC)
+#define KEEPER_SILENCE_NSEC (5 * NSEC_PER_SEC)
 #define KEEPER_LOOK_USEC    (500 * 1000)
 
 static int on_keeper_exit(sd_event_source *source, const siginfo_t *si, void *userdata);
