@@ -35,6 +35,10 @@ bool text_harmless(const char *s, size_t len);
  */
 char *text_escape(const char *s, size_t len);
 
+/* All @len bytes and a NUL; unlike strndup(3), which may read on to a NUL there need not be. Return: string to
+ * free(), or NULL: no memory. */
+char *text_copy(const char *s, size_t len);
+
 /* Base64 (RFC 4648, padded). Return: string to free(), or NULL: no memory. */
 char *text_base64(const void *data, size_t len);
 

@@ -127,6 +127,17 @@ char *text_escape(const char *s, size_t len)
 	return text;
 }
 
+char *text_copy(const char *s, size_t len)
+{
+	char *copy = len < SIZE_MAX ? malloc(len + 1) : NULL;
+
+	if (!copy)
+		return NULL;
+	memcpy(copy, s, len);
+	copy[len] = '\0';
+	return copy;
+}
+
 char *text_base64(const void *data, size_t len)
 {
 	static const char digits[] =

@@ -177,7 +177,7 @@ int bundle_state_parse(const char *text, size_t len, struct bundle_state *ret)
 		return r;
 	if (memcmp(text + len, end, END_BYTES) != 0)
 		return -EBADMSG;
-	copy = rest = strndup(text + strlen(HEAD), len - strlen(HEAD));
+	copy = rest = text_copy(text + strlen(HEAD), len - strlen(HEAD));
 	if (!copy)
 		return -ENOMEM;
 	while (r == 0 && (line = strsep(&rest, "\n")))

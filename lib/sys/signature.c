@@ -68,7 +68,7 @@ static bool starts_with(const struct line *l, const char *prefix)
 /* Decode a line that must hold exactly @want bytes. */
 static int decode(const struct line *l, uint8_t *ret, size_t want)
 {
-	_cleanup_(freep) char *text = strndup(l->s, l->len);
+	_cleanup_(freep) char *text = text_copy(l->s, l->len);
 	_cleanup_(freep) char *bytes = NULL;
 	size_t len;
 

@@ -73,6 +73,18 @@ START_TEST(text_utf8_valid_refuses_what_json_refuses)
 }
 END_TEST
 
+START_TEST(text_copy_reads_no_further)
+{
+	static const char bytes[3] = {'a', '\0', 'b'};
+	_cleanup_(freep) char *copy = text_copy(bytes, sizeof(bytes));
+	_cleanup_(freep) char *none = text_copy(bytes, 0);
+
+	ck_assert_mem_eq(copy, "a\0b", 4);
+	ck_assert_str_eq(none, "");
+	ck_assert_ptr_null(text_copy(bytes, SIZE_MAX));
+}
+END_TEST
+
 START_TEST(text_base64_rfc_vectors)
 {
 	static const char *const pairs[][2] = {
@@ -130,7 +142,7 @@ START_TEST(text_unbase64_inverts_or_refuses)
 }
 END_TEST
 
-UNIT_MAIN("text", text_unbase64_inverts_or_refuses, text_escape_plain_and_utf8_unchanged,
+UNIT_MAIN("text", text_copy_reads_no_further, text_unbase64_inverts_or_refuses, text_escape_plain_and_utf8_unchanged,
           text_escape_control_bytes_become_hex,
           text_escape_direction_overrides_become_hex,
           text_escape_invalid_utf8_becomes_hex,
