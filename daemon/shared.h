@@ -22,6 +22,7 @@
  * All numbers below FD_LOW are occupied, so an event's descriptor is never below it. */
 enum fixed_fd {
 	FD_GROUP = 3,   /* fanotify group */
+	FD_GUARD,       /* fanotify group that holds back opens of one file while it is being marked */
 	FD_SHARED,      /* memfd of struct shared; also fills the numbers nobody uses */
 	FD_CONTROL,     /* SEQPACKET to the supervisor */
 	FD_REQUESTS,    /* SEQPACKET: descriptors to scan, results back */

@@ -251,6 +251,7 @@ static void drain_signals(void)
 static void end_holding(struct keeper *k)
 {
 	(void)fan_unignore_files(FD_GROUP); /* fails only where files cannot be marked */
+	fan_guard_release(FD_GUARD, -1);
 	cache_clear(&k->cache);
 	atomic_store(&k->shared->holder_beat, 0);
 }

@@ -11,7 +11,6 @@
 struct hold {
 	struct cache_key key;
 	int fd;
-	uint64_t size_bytes, ctime_nsec; /* when it was marked */
 	uint32_t next;          /* in its chain, or of the free ones */
 	uint32_t older, newer;  /* HOLD_NONE at the ends */
 };
@@ -34,7 +33,7 @@ void hold_table_deinit(struct hold_table *t); /* closes nothing */
 uint32_t hold_find(const struct hold_table *t, const struct cache_key *key);
 uint32_t hold_find_fd(const struct hold_table *t, int fd);
 
-/* @key is not there yet. The caller fills in size and ctime. Return: its index, or HOLD_NONE: full, or @fd
+/* @key is not there yet. Return: its index, or HOLD_NONE: full, or @fd
  * too large. */
 uint32_t hold_add(struct hold_table *t, const struct cache_key *key, int fd);
 void hold_remove(struct hold_table *t, uint32_t index);

@@ -3,14 +3,11 @@
  * Holder
  *
  * Owns: held files, from the lease to the mark and back. Must not own: verdicts (the cache does), or
- * how a file is opened (hold-tree.c).
+ * how a file is opened (hold-tree.c) and marked (hold-mark.c).
  *
  * The order of steps is the proof:
- *   hold:   lease; verdict known for the state the file is in, mark (together, against a flush); the
- *           same state
- *   let go: verdict forgotten, mark away, lease given up
- * A lease does not hold up a truncation through an overlay, nor by an open with O_RDONLY|O_TRUNC. Those
- * change the state, and the kernel ends the ignoring when they are complete: hence the last step.
+ *   hold:   lease; mark (hold-mark.c)
+ *   let go: verdict forgotten, mark emptied, lease given up
  */
 #include "daemon/supervisor/holder.h"
 
@@ -32,6 +29,7 @@
 #include "custos/lease.h"
 
 #include "daemon/shared.h"
+#include "daemon/supervisor/hold-mark.h"
 #include "daemon/supervisor/hold-table.h"
 #include "daemon/supervisor/hold-tree.h"
 #include "daemon/supervisor/journal.h"
@@ -47,13 +45,17 @@
 #define BREAK_SEC_MIN   10
 /* A full table: so many of the oldest make room in a second. We do not see which ones are used. */
 #define REPLACED_PER_LOOK 64
+/* A holder that waits for a disk does not hold up a reload. */
+#define FORGET_LIMIT_SEC 2
 
 struct holder {
-	struct shared *shared;
-	struct cache cache;
-	int group, kick_fd, signal_fd;
+	struct hold_marks marks;
+	int kick_fd, signal_fd;
 	pthread_t thread;
-	pthread_mutex_t marking;      /* nothing is marked by an older verdict after a flush */
+	pthread_mutex_t marking;      /* nothing is marked by an older verdict after a flush; of the next three */
+	pthread_cond_t forgotten;
+	unsigned n_forget;            /* main thread */
+	unsigned n_forgotten;         /* the thread: as many were carried out */
 	struct hold_table table;      /* the thread's own */
 	struct hold_trees *trees;
 	struct ring_consumer wishes;
@@ -61,34 +63,24 @@ struct holder {
 	unsigned n_replaced;          /* since then */
 	_Atomic unsigned limit;       /* main thread */
 	_Atomic unsigned n;           /* the thread; for others to read */
-	_Atomic bool stop, forget;    /* main thread */
+	_Atomic bool stop;            /* main thread */
 };
 
-static bool is_unchanged(const struct hold *held)
-{
-	struct stat st;
-
-	return fstat(held->fd, &st) == 0 && (uint64_t)st.st_size == held->size_bytes &&
-	       (uint64_t)timespec_nsec(&st.st_ctim) == held->ctime_nsec;
-}
-
+/* The mark stays, empty, as long as the kernel keeps the inode: an open that meets a mark being deleted passes. */
 static void let_go(struct holder *h, uint32_t index)
 {
-	const struct hold held = h->table.items[index];
+	const int fd = h->table.items[index].fd;
 
-	if (is_unchanged(&held))
-		(void)fan_unignore_file(h->group, held.fd); /* ENOENT: flushed */
-	else
-		(void)fan_empty_file(h->group, held.fd);
+	(void)fan_empty_file(h->marks.group, fd); /* ENOENT: flushed */
 	hold_remove(&h->table, index);
-	(void)close(held.fd); /* and the lease with it: it is the only descriptor */
+	(void)close(fd); /* and the lease with it: it is the only descriptor */
 	atomic_store(&h->n, h->table.n);
 }
 
 /* It is about to change, or may have changed: its writer's open was no event. */
 static void forget(struct holder *h, uint32_t index)
 {
-	cache_drop(&h->cache, &h->table.items[index].key);
+	cache_drop(&h->marks.cache, &h->table.items[index].key);
 	let_go(h, index);
 }
 
@@ -96,22 +88,6 @@ static void let_all_go(struct holder *h)
 {
 	while (h->table.n)
 		let_go(h, h->table.oldest);
-}
-
-/* Is the verdict the wish is about still there, for the state the file is in? */
-static bool is_known(const struct holder *h, const struct hold_wish *w, int fd)
-{
-	struct cache_value found;
-	struct stat st;
-
-	return fstat(fd, &st) == 0 && st.st_nlink > 0 && st.st_dev == w->key.dev &&
-	       st.st_ino == w->key.ino && (uint64_t)st.st_size == w->known[CACHED_SIZE] &&
-	       (uint64_t)timespec_nsec(&st.st_mtim) == w->known[CACHED_MTIME] &&
-	       (uint64_t)timespec_nsec(&st.st_ctim) == w->known[CACHED_CTIME] &&
-	       atomic_load(&h->shared->generation) == w->generation &&
-	       cache_get(&h->cache, &w->key, &found) &&
-	       CACHED_REASON(found.word[CACHED_ABOUT]) != CACHED_SEEN &&
-	       memcmp(found.word, w->known, sizeof(w->known)) == 0;
 }
 
 /* Return: there is room for one more. */
@@ -126,21 +102,11 @@ static bool make_room(struct holder *h)
 	return h->table.n < limit;
 }
 
-/* Return: 0, -ESTALE: no verdict by the rules in force, or another negative errno. */
-static int mark_known(struct holder *h, const struct hold_wish *w, int fd)
-{
-	int r;
-
-	(void)pthread_mutex_lock(&h->marking);
-	r = is_known(h, w, fd) ? fan_ignore_file(h->group, fd) : -ESTALE;
-	(void)pthread_mutex_unlock(&h->marking);
-	return r;
-}
-
 static void hold(struct holder *h, const struct hold_wish *w)
 {
 	_cleanup_(fd_closep) int fd = -1;
 	uint32_t index;
+	int r;
 
 	if (w->handle_bytes > sizeof(w->handle))
 		return;
@@ -150,19 +116,20 @@ static void hold(struct holder *h, const struct hold_wish *w)
 	if (!make_room(h))
 		return;
 	fd = hold_trees_open(h->trees, w);
-	if (fd < 0 || lease_take(fd, SIGRTMIN) < 0 || mark_known(h, w, fd) < 0)
+	if (fd < 0 || lease_take(fd, SIGRTMIN) < 0)
+		return;
+	(void)pthread_mutex_lock(&h->marking);
+	r = hold_mark(&h->marks, w, fd);
+	(void)pthread_mutex_unlock(&h->marking);
+	if (r < 0)
 		return;
 	index = hold_add(&h->table, &w->key, fd);
 	if (index == HOLD_NONE) {
-		(void)fan_unignore_file(h->group, fd);
+		(void)fan_empty_file(h->marks.group, fd);
 		return;
 	}
 	fd = -1;
-	h->table.items[index].size_bytes = w->known[CACHED_SIZE];
-	h->table.items[index].ctime_nsec = w->known[CACHED_CTIME];
 	atomic_store(&h->n, h->table.n);
-	if (!is_unchanged(&h->table.items[index]))
-		let_go(h, index);
 }
 
 /* Return: there may be more. */
@@ -217,10 +184,27 @@ static void answer_signals(struct holder *h)
 	}
 }
 
+/* Tell who waits in holder_forget(). */
+static void forget_if_asked(struct holder *h)
+{
+	unsigned wanted;
+
+	(void)pthread_mutex_lock(&h->marking);
+	wanted = h->n_forget;
+	(void)pthread_mutex_unlock(&h->marking);
+	if (wanted == h->n_forgotten)
+		return;
+	let_all_go(h);
+	(void)pthread_mutex_lock(&h->marking);
+	h->n_forgotten = wanted;
+	(void)pthread_cond_signal(&h->forgotten);
+	(void)pthread_mutex_unlock(&h->marking);
+}
+
 static void beat(struct holder *h)
 {
 	h->beat_at = clock_now();
-	atomic_store(&h->shared->holder_beat, h->table.n ? h->beat_at : 0);
+	atomic_store(&h->marks.shared->holder_beat, h->table.n ? h->beat_at : 0);
 }
 
 static void *holder_main(void *arg)
@@ -241,7 +225,8 @@ static void *holder_main(void *arg)
 		now = clock_now();
 		answer_signals(h);
 		(void)!read(h->kick_fd, &n, sizeof(n)); /* EAGAIN: something else woke us */
-		if (atomic_exchange(&h->forget, false) || (h->table.n && now - h->beat_at > SILENCE_NSEC))
+		forget_if_asked(h);
+		if (h->table.n && now - h->beat_at > SILENCE_NSEC)
 			let_all_go(h);
 		if (hold_trees_changed(h->trees) || now - h->looked_at > LOOK_EVERY_NSEC) {
 			h->looked_at = now;
@@ -290,11 +275,18 @@ void holder_set_mounts(struct holder *h, const struct coverage *c)
 
 void holder_forget(struct holder *h)
 {
+	const nsec_t until = clock_now() + FORGET_LIMIT_SEC * NSEC_PER_SEC;
+	const struct timespec limit = {(time_t)(until / NSEC_PER_SEC), (long)(until % NSEC_PER_SEC)};
+	int r = 0;
+
 	(void)pthread_mutex_lock(&h->marking);
-	(void)fan_unignore_files(h->group); /* fails only where files cannot be marked */
-	(void)pthread_mutex_unlock(&h->marking);
-	atomic_store(&h->forget, true);
+	h->n_forget++;
 	kick(h);
+	while (h->n_forgotten != h->n_forget && r == 0)
+		r = pthread_cond_clockwait(&h->forgotten, &h->marking, CLOCK_MONOTONIC, &limit);
+	if (r != 0) /* deleted then, not emptied: better than verdicts of other rules */
+		(void)fan_unignore_files(h->marks.group);
+	(void)pthread_mutex_unlock(&h->marking);
 }
 
 unsigned holder_n(const struct holder *h)
@@ -328,7 +320,7 @@ static int start(struct holder *h)
 		return -errno;
 	r = hold_table_init(&h->table, MAX(n_fds, FDS_LEFT + 1U) - FDS_LEFT, n_fds);
 	if (r == 0)
-		r = hold_trees_new(h->group, &h->trees);
+		r = hold_trees_new(h->marks.group, &h->trees);
 	if (r < 0)
 		return r;
 	(void)sigfillset(&all);
@@ -343,6 +335,7 @@ static int start(struct holder *h)
 static void release(struct holder *h)
 {
 	(void)pthread_mutex_destroy(&h->marking);
+	(void)pthread_cond_destroy(&h->forgotten);
 	hold_table_deinit(&h->table);
 	h->trees = hold_trees_free(h->trees);
 	(void)fd_close(h->signal_fd);
@@ -356,9 +349,10 @@ int holder_new(struct manager *m, struct holder **ret)
 
 	if (!h)
 		return -ENOMEM;
-	*h = (struct holder){.shared = m->shared, .cache = m->cache, .group = m->group,
+	*h = (struct holder){.marks = {m->shared, m->cache, m->group, m->guard},
 	                     .kick_fd = m->hold_kick, .signal_fd = -1};
 	(void)pthread_mutex_init(&h->marking, NULL); /* cannot fail with these attributes */
+	(void)pthread_cond_init(&h->forgotten, NULL);
 	ring_consumer_init(&h->wishes, shared_wishes(m->shared), WISH_CELLS, sizeof(struct hold_wish));
 	r = start(h);
 	if (r < 0) {

@@ -3,7 +3,7 @@
  *
  * For each: a read lease, so that whoever wants to write waits until we have let go; and an ignore mark,
  * so that its opens are no events. The mark comes after the lease and goes before it, so it never
- * stands while the file can change. docs/adr/0018 has the proof, and what it costs.
+ * stands while the file can change. While it is set, opens of the file wait. docs/adr/0018 has the proof, and what it costs.
  *
  * A thread of its own: whoever wants to write waits for it. It waits for nothing but the disk.
  */
@@ -13,7 +13,7 @@ struct coverage;
 struct holder;
 struct manager;
 
-/* Start the thread. @m: shared, cache, group, hold_kick; they outlive it. Context: SIGIO and SIGRTMIN
+/* Start the thread. @m: shared, cache, group, guard, hold_kick; they outlive it. Context: SIGIO and SIGRTMIN
  * are blocked in all threads. */
 int holder_new(struct manager *m, struct holder **ret);
 /* Lets go of everything. */

@@ -295,7 +295,7 @@ static int init_parts(struct manager *m)
 		r = bundles_new(m, &m->bundles);
 	if (r == 0)
 		r = loader_new(m, uid, gid, after_load, &m->loader);
-	fds = (struct pair_fds){m->group, m->shared_fd, m->facts_kick, m->audit_kick,
+	fds = (struct pair_fds){m->group, m->guard, m->shared_fd, m->facts_kick, m->audit_kick,
 	                        m->hold_kick, handover_fd(m->handover)};
 	if (r == 0)
 		r = pair_new(m, &fds, uid, gid, &pair_listener, &m->pair);
@@ -313,6 +313,9 @@ static int start(struct manager *m)
 	m->group = fan_group_new(NULL);
 	if (m->group < 0)
 		return m->group;
+	m->guard = fan_guard_new();
+	if (m->guard < 0)
+		return m->guard;
 	r = coverage_new(m->group, &m->coverage);
 	if (r == 0)
 		r = init_loop(m);
@@ -340,6 +343,7 @@ static void deinit(struct manager *m)
 	m->handover = handover_free(m->handover);
 	m->foreign = foreign_free(m->foreign);
 	m->coverage = coverage_free(m->coverage);
+	m->guard = fd_close(m->guard);
 	m->group = fd_close(m->group); /* releases an open of ours that nobody answers any more */
 	m->quarantine = quarantine_free(m->quarantine);
 	m->journal = journal_free(m->journal);
@@ -368,6 +372,7 @@ int manager_run(const struct manager_options *options)
 		.state_dir = options->state_dir,
 		.started = clock_now(),
 		.group = -1,
+		.guard = -1,
 		.home = -1,
 		.shared_fd = -1,
 		.facts_kick = -1,

@@ -82,7 +82,7 @@ struct manager {
 	struct foreign *foreign;
 	struct canary *canary;
 	int home;                 /* mount namespace we were started in; -1 */
-	int group, shared_fd, facts_kick, audit_kick, hold_kick; /* -1 when not open */
+	int group, guard, shared_fd, facts_kick, audit_kick, hold_kick; /* -1 when not open */
 	bool stopping, ready_sent, pair_lost;
 	bool rescue;              /* news.c: it was on when we looked */
 	int exit_code;

@@ -330,6 +330,7 @@ static pid_t start_keeper(struct pair *p, int control, int requests, int anchor)
 	char *argv[] = {p->program, uid, gid, NULL};
 	const struct spawn_fd fds[] = {
 		{p->fds.group, FD_GROUP},
+		{p->fds.guard, FD_GUARD},
 		{p->fds.shared, FD_SHARED},
 		{control, FD_CONTROL},
 		{requests, FD_REQUESTS},

@@ -9,7 +9,7 @@ struct pair;
 
 /* Descriptors the pair works with; the supervisor keeps its own copies for the next pair. */
 struct pair_fds {
-	int group, shared, facts_kick, audit_kick, hold_kick, heir;
+	int group, guard, shared, facts_kick, audit_kick, hold_kick, heir;
 };
 
 struct pair_listener {

@@ -132,24 +132,46 @@ int fan_ignore_mount(int group, int dirfd, const char *path);
 int fan_ignore_file(int group, int fd);
 
 /**
- * fan_unignore_file() - hold them again
+ * fan_empty_file() - hold them again
  *
- * This deletes the mark, and an open that meets a mark being deleted passes unasked, whatever other
- * marks say (fsnotify_prepare_user_wait() in the kernel's fs/notify/mark.c; seen in 3 of 1,000
- * races, docs/adr/0018). So what the file holds must still be what it held while it was ignored.
+ * The mark stays, empty, until the kernel drops the inode: an open that meets a mark being deleted passes unasked,
+ * whatever other marks say (fsnotify_prepare_user_wait() in the kernel's fs/notify/mark.c; seen in 3 of 1,000
+ * races, docs/adr/0018).
  *
- * Context: 1 us. Return: 0, -ENOENT if it was not ignored, or another negative errno.
+ * Context: 2 us. Return: 0, -ENOENT if it was not ignored, or another negative errno.
  */
-int fan_unignore_file(int group, int fd);
-
-/* The same, but the mark stays, empty: no open passes unasked although the file has changed. Context: 2 us. */
 int fan_empty_file(int group, int fd);
 
-/* As fan_unignore_file(), for all files. Context: 1 us for each that was ignored; whoever holds the group. */
+/* The same for all files, but deletes their marks: what they hold should still be what they held while they were
+ * ignored. Context: 1 us for each that was ignored; whoever holds the group. */
 int fan_unignore_files(int group);
 
 /* The flags it passes, for whoever filters system calls. */
 #define FAN_FLAGS_UNIGNORE_FILES FAN_MARK_FLUSH
+
+/**
+ * fan_guard_new() - a group that is asked before those of fan_group_new()
+ *
+ * While a file is guarded its opens wait before any other group has been looked at: what is done to the marks of the
+ * others meanwhile, each open that began after fan_guard_file() either meets as a whole or not at all. The kernel
+ * asks groups of a higher class first, and reads a group's marks when it comes to that group (fs/notify/fsnotify.c).
+ *
+ * Context: as fan_group_new(). A guard whose last descriptor goes lets everybody go on.
+ * Return: a descriptor owned by the caller, or a negative errno.
+ */
+int fan_guard_new(void);
+
+/* Guard the file open at @fd. Context: 1 us. Return: 0 or a negative errno. */
+int fan_guard_file(int guard, int fd);
+
+/**
+ * fan_guard_release() - let those who wait go on to the other groups
+ * @fd: as for fan_guard_file(); -1: all files that are guarded
+ *
+ * An open that meets the guard's own mark being deleted goes on to the others as well.
+ * Context: 1 us, and 2 us for each that waited. One thread at a time.
+ */
+void fan_guard_release(int guard, int fd);
 
 /**
  * fan_flush() - take all marks of @group away: inodes, mounts and file systems

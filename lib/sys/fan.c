@@ -71,22 +71,49 @@ int fan_ignore_file(int group, int fd)
 	            NULL);
 }
 
-int fan_unignore_file(int group, int fd)
-{
-	return mark(group, FAN_MARK_REMOVE | FAN_MARK_IGNORE, FAN_MASK_HOLD, fd, NULL);
-}
-
 int fan_empty_file(int group, int fd)
 {
 	/* Something to keep it for: what the mark of the file system reports anyway. */
 	int r = mark(group, FAN_MARK_ADD | FAN_MARK_EVICTABLE, FAN_CLOSE_WRITE, fd, NULL);
 
-	return r < 0 ? r : fan_unignore_file(group, fd);
+	return r < 0 ? r : mark(group, FAN_MARK_REMOVE | FAN_MARK_IGNORE, FAN_MASK_HOLD, fd, NULL);
 }
 
 int fan_unignore_files(int group)
 {
 	return mark(group, FAN_FLAGS_UNIGNORE_FILES | FAN_MARK_INODE, 0, AT_FDCWD, NULL);
+}
+
+int fan_guard_new(void)
+{
+	int guard = fanotify_init(FAN_CLASS_PRE_CONTENT | FAN_UNLIMITED_QUEUE | FAN_UNLIMITED_MARKS |
+	                                  FAN_NONBLOCK | FAN_CLOEXEC,
+	                          EVENT_FLAGS);
+
+	return guard < 0 ? -errno : guard;
+}
+
+int fan_guard_file(int guard, int fd)
+{
+	return mark(guard, FAN_MARK_ADD, FAN_MASK_HOLD, fd, NULL);
+}
+
+void fan_guard_release(int guard, int fd)
+{
+	char raw[FAN_EVENT_BYTES];
+	struct fan_event ev;
+	ssize_t n;
+
+	if (fd < 0)
+		(void)mark(guard, FAN_FLAGS_UNIGNORE_FILES | FAN_MARK_INODE, 0, AT_FDCWD, NULL);
+	else
+		(void)mark(guard, FAN_MARK_REMOVE, FAN_MASK_HOLD, fd, NULL); /* ENOENT: flushed */
+	while ((n = read(guard, raw, sizeof(raw))) > 0) {
+		if (fan_parse(raw, (size_t)n, &ev) < 0 || ev.fd < 0)
+			continue;
+		(void)fan_respond(guard, ev.fd, true); /* ENOENT: killed meanwhile */
+		(void)close(ev.fd);
+	}
 }
 
 int fan_flush(int group)

@@ -214,6 +214,86 @@ START_TEST(fan_ignore_mount_own_view_unseen_other_mount_seen)
 }
 END_TEST
 
+START_TEST(fan_empty_file_is_asked_about_again)
+{
+	int root = world(), group = group_new();
+	int fd = openat(root, "f", O_RDONLY | O_CLOEXEC);
+	struct fan_event event;
+
+	ck_assert_int_eq(fan_mark_filesystem(group, root, "."), 0);
+	ck_assert_int_eq(fan_ignore_file(group, fd), 0);
+	ck_assert_int_eq(exit_status(opener(group, root)), 0);
+	ck_assert_int_eq(take(group, NO_EVENT_MSEC, &event), -ETIMEDOUT);
+	ck_assert_int_eq(fan_empty_file(group, fd), 0);
+	ck_assert_int_eq(open_answered(group, root, false), EPERM);
+	ck_assert_int_eq(fan_ignore_file(group, fd), 0);
+	ck_assert_int_eq(exit_status(opener(group, root)), 0);
+}
+END_TEST
+
+/* The open reaches the guard first, and the group only when the guard has let it go: @ignored by then, or not. */
+static void guarded_open(bool ignored, int released_fd)
+{
+	int root = world(), group = group_new(), guard = fan_guard_new();
+	int fd = openat(root, "f", O_RDONLY | O_CLOEXEC);
+	struct pollfd waiting = {.fd = guard, .events = POLLIN};
+	struct fan_event event;
+	pid_t pid;
+
+	ck_assert_int_ge(guard, 0);
+	ck_assert_int_eq(fan_mark_filesystem(group, root, "."), 0);
+	ck_assert_int_eq(fan_guard_file(guard, fd), 0);
+	pid = opener(group, root);
+	ck_assert_int_eq(poll(&waiting, 1, EVENT_LIMIT_MSEC), 1);
+	ck_assert_int_eq(take(group, NO_EVENT_MSEC, &event), -ETIMEDOUT);
+	ck_assert_int_eq(fan_ignore_file(group, fd), 0);
+	if (!ignored)
+		ck_assert_int_eq(fan_empty_file(group, fd), 0);
+	fan_guard_release(guard, released_fd < 0 ? -1 : fd);
+	if (!ignored) {
+		ck_assert_int_eq(take(group, EVENT_LIMIT_MSEC, &event), 0);
+		ck_assert_int_eq(event.pid, pid);
+		ck_assert_int_eq(fan_respond(group, event.fd, false), 0);
+	}
+	ck_assert_int_eq(exit_status(pid), ignored ? 0 : EPERM);
+	ck_assert_int_eq(take(group, NO_EVENT_MSEC, &event), -ETIMEDOUT);
+	ck_assert_int_eq(poll(&waiting, 1, 0), 0);
+	fan_guard_release(guard, fd); /* nothing there: nothing happens */
+}
+
+START_TEST(fan_guard_release_open_meets_ignored_file)
+{
+	guarded_open(true, 0);
+}
+END_TEST
+
+START_TEST(fan_guard_release_open_meets_emptied_file)
+{
+	guarded_open(false, 0);
+}
+END_TEST
+
+START_TEST(fan_guard_release_all_lets_go_on)
+{
+	guarded_open(false, -1);
+}
+END_TEST
+
+START_TEST(fan_guard_without_descriptor_lets_go_on)
+{
+	int root = world(), guard = fan_guard_new();
+	int fd = openat(root, "f", O_RDONLY | O_CLOEXEC);
+	struct pollfd waiting = {.fd = guard, .events = POLLIN};
+	pid_t pid;
+
+	ck_assert_int_eq(fan_guard_file(guard, fd), 0);
+	pid = opener(guard, root);
+	ck_assert_int_eq(poll(&waiting, 1, EVENT_LIMIT_MSEC), 1);
+	(void)close(guard);
+	ck_assert_int_eq(exit_status(pid), 0);
+}
+END_TEST
+
 START_TEST(fan_flush_takes_every_kind_of_mark)
 {
 	int root = world(), group = group_new();
@@ -345,6 +425,11 @@ UNIT_MAIN_IF(able(), "needs CAP_SYS_ADMIN in the initial user namespace", "fan-k
              fan_mark_filesystem_path_only_directory_works,
              fan_mark_filesystem_proc_refused, fan_unmark_filesystem_opens_go_unseen,
              fan_ignore_mount_own_view_unseen_other_mount_seen,
+             fan_empty_file_is_asked_about_again,
+             fan_guard_release_open_meets_ignored_file,
+             fan_guard_release_open_meets_emptied_file,
+             fan_guard_release_all_lets_go_on,
+             fan_guard_without_descriptor_lets_go_on,
              fan_flush_takes_every_kind_of_mark, fan_probe_as_root_can_refuse,
              fan_probe_as_user_names_capability, fan_probe_in_user_namespace_says_so,
              fan_probe_without_descriptors_names_the_step,
