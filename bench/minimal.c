@@ -5,7 +5,8 @@
  * `minimal DIR` holds the opens of DIR's file system (a mount of your own!), prints
  * "ready" and answers until it is killed. The floor that every figure is compared to.
  * `minimal DIR ignore` asks the kernel, with the first answer about a file, not to ask about
- * it again: what is left is the kernel's own price for a marked file system.
+ * it again: what is left is the kernel's own price for a marked file system. `minimal DIR hold` takes a read lease
+ * on the file as well, without which ignoring it is not sound (docs/adr/0018): the kernel's own price for that.
  */
 #include <fcntl.h>
 #include <stdbool.h>
@@ -22,7 +23,8 @@ int main(int argc, char **argv)
 {
 	struct fanotify_event_metadata event;
 	struct fanotify_response response = {.response = FAN_ALLOW};
-	bool ignore = argc == 3 && strcmp(argv[2], "ignore") == 0;
+	const bool hold = argc == 3 && strcmp(argv[2], "hold") == 0;
+	const bool ignore = hold || (argc == 3 && strcmp(argv[2], "ignore") == 0);
 	int group;
 
 	if (argc != 2 && !ignore)
@@ -46,7 +48,10 @@ int main(int argc, char **argv)
 		if (write(group, &response, sizeof(response)) !=
 		    (ssize_t)sizeof(response))
 			return 1;
-		(void)close(event.fd);
+		if (!hold)
+			(void)close(event.fd);
+		else if (fcntl(event.fd, F_SETLEASE, F_RDLCK) < 0) /* and keep it open */
+			return 1;
 	}
 	return 1;
 }

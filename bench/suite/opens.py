@@ -35,6 +35,7 @@ def rows():
         Row("minimal", "minimal listener", subjects.Minimal, uid=OWNER),
         Row("minimalNear", "minimal listener, opener's CPU", subjects.Minimal, uid=OWNER, pinned=True),
         Row("ignored", "minimal listener, every file ignored", subjects.MinimalIgnore),
+        Row("held", "minimal listener, every file held", subjects.MinimalHold),
         Row("scan", "minimal + SHA-256 + libyara", subjects.MinimalScan, first=True),
         Row("scanNear", "minimal + SHA-256 + libyara, opener's CPU", subjects.MinimalScan, first=True,
             pinned=True),

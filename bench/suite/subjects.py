@@ -148,6 +148,13 @@ class MinimalIgnore(Subject):
         yield [self.world.program("bench/minimal"), self.directory, "ignore"], says_ready
 
 
+class MinimalHold(Subject):
+    """The same with a read lease on each: the kernel's price for ignoring that is sound."""
+
+    def commands(self):
+        yield [self.world.program("bench/minimal"), self.directory, "hold"], says_ready
+
+
 class MinimalScan(Subject):
     baits = ("bait-hash", "bait-yara")
 
