@@ -30,8 +30,13 @@ struct inquiry {
 	bool cached;                      /* the finding needed no byte read */
 };
 
-/* judge.c: fill in what a policy line or a record needs; the second call costs nothing. */
+/* Fill in what a policy line or a record needs; the second call costs nothing. The opener is asked about at the broker:
+ * some microseconds, 100 ms at most. */
 void inquiry_learn_path(struct inquiry *q);
+void inquiry_learn_opener(struct inquiry *q);
+
+/* The policy line of the event, into @line. Return: false when it takes a fact of @unasked (POLICY_FACT_*) to tell. */
+bool inquiry_find_line(struct inquiry *q, unsigned unasked);
 
 /* report.c: put the event into a ring, if anybody wants to hear of it. */
 void inquiry_report(struct inquiry *q, const struct decision *d, nsec_t spent);

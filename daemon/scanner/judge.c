@@ -17,82 +17,6 @@
 #include <string.h>
 
 #include "custos/clock.h"
-#include "custos/fan.h"
-
-/* The opener is blocked while the broker looks it up; microseconds normally. */
-#define FACTS_WAIT_NSEC (100 * NSEC_PER_MSEC)
-
-void inquiry_learn_path(struct inquiry *q)
-{
-	struct worker *w = q->w;
-
-	if (!q->path_len)
-		q->path_len = facts_path(q->job->slot->fd, w->path, sizeof(w->path));
-	q->query.path = w->path;
-	q->query.known |= POLICY_FACT_PATH;
-}
-
-static void learn_mount(struct inquiry *q)
-{
-	unsigned n = facts_of_mount(q->w->sc, q->job->st.st_dev, q->mounts, MOUNTS_PER_FILE);
-
-	for (unsigned i = 0; i < n; i++)
-		q->mount_points[i] = q->mounts[i].mount_point;
-	q->query.dev = q->job->st.st_dev;
-	q->query.fs_type = n ? q->mounts[0].fs_type : "";
-	q->query.mount_points = q->mount_points;
-	q->query.n_mount_points = n;
-	q->query.known |= POLICY_FACT_MOUNT;
-}
-
-/* Unknown subject facts are empty strings, which no predicate matches. */
-static void learn_opener(struct inquiry *q)
-{
-	const struct facts *f = NULL;
-
-	if (!q->asked_opener && q->job->slot->pid > 0)
-		f = facts_of_opener(q->w->sc, q->job->slot, clock_now() + FACTS_WAIT_NSEC);
-	q->asked_opener = true;
-	q->opener = f ? f : q->opener;
-	f = q->opener;
-	q->query.uid = f ? f->uid : (uid_t)-1;
-	q->query.gid = f ? f->gid : (gid_t)-1;
-	q->query.exe = f ? f->exe : "";
-	q->query.unit = f ? f->unit : "";
-	q->query.slice = f ? f->slice : "";
-	q->query.cgroup = f ? f->cgroup : "";
-	q->query.container = f && f->container;
-	q->query.known |= POLICY_FACT_SUBJECT;
-}
-
-static enum policy_event event_of(const struct slot *slot)
-{
-	if (slot->kind == SLOT_NOTICE)
-		return POLICY_WRITE_CLOSE;
-	return slot->mask & FAN_OPEN_EXEC_PERM ? POLICY_EXEC : POLICY_OPEN;
-}
-
-static void find_line(struct inquiry *q)
-{
-	const struct policy *policy = q->w->sc->cfg.policy;
-	const int64_t now_sec = (int64_t)(q->job->slot->wall_usec / USEC_PER_SEC);
-	unsigned missing;
-
-	q->query.watched = true;
-	q->query.event = event_of(q->job->slot);
-	q->query.size_bytes = (uint64_t)q->job->st.st_size;
-	q->query.owner = q->job->st.st_uid;
-	/* At most three rounds: each learns a kind of fact for good. */
-	while ((missing = policy_match(policy, &q->query, now_sec, &q->line))) {
-		if (missing & POLICY_FACT_PATH)
-			inquiry_learn_path(q);
-		if (missing & POLICY_FACT_MOUNT)
-			learn_mount(q);
-		if (missing & POLICY_FACT_SUBJECT)
-			learn_opener(q);
-	}
-}
-
 static void count_line(const struct inquiry *q)
 {
 	const struct scanner *sc = q->w->sc;
@@ -277,7 +201,7 @@ static void answer(struct inquiry *q)
 	d = decide(q->line, &q->finding, mode, NULL);
 	if (d.flags & RECORD_LOGGED || d.deny) {
 		inquiry_learn_path(q);
-		learn_opener(q);
+		inquiry_learn_opener(q);
 		d = decide(q->line, &q->finding, mode, q->query.path);
 	}
 	if (slot->kind == SLOT_PERMISSION)
@@ -307,7 +231,7 @@ static bool judge_shared(struct worker *w, struct job *job, const struct finding
 {
 	struct inquiry q = {.w = w, .job = job, .finding = *f};
 
-	find_line(&q);
+	(void)inquiry_find_line(&q, 0);
 	if (!q.line || q.line->action != POLICY_SCAN)
 		return false; /* its line has expired */
 	stats_add(&w->sc->cfg.shared->stats, w->shard, COUNT_JOINED, 1);
@@ -322,7 +246,7 @@ static bool wait_again(struct worker *w, struct job *job, const struct job *lead
 
 	if (!leader->place)
 		return false;
-	find_line(&q);
+	(void)inquiry_find_line(&q, 0);
 	if (w->sc->uses_names)
 		inquiry_learn_path(&q);
 	return join_wait(&q, max_size(&q));
@@ -333,7 +257,7 @@ static void lead(struct worker *w, struct job *job)
 {
 	struct inquiry q = {.w = w, .job = job};
 
-	find_line(&q);
+	(void)inquiry_find_line(&q, 0);
 	if (w->sc->uses_names)
 		inquiry_learn_path(&q);
 	job->place = join_open(&q, max_size(&q));
@@ -359,6 +283,14 @@ static void judge_joined(struct worker *w, struct job *job, const struct finding
 		scanner_requeue(w->sc, leader);
 }
 
+void worker_foresee(struct worker *w, struct job *job)
+{
+	struct inquiry q = {.w = w, .job = job};
+
+	if (inquiry_find_line(&q, POLICY_FACT_SUBJECT))
+		apply_line(&q);
+}
+
 void worker_judge(struct worker *w, struct job *job, bool may_read)
 {
 	struct scanner *sc = w->sc;
@@ -373,7 +305,7 @@ void worker_judge(struct worker *w, struct job *job, bool may_read)
 		slot_release(sc->slots, job->slot);
 		return;
 	}
-	find_line(&q);
+	(void)inquiry_find_line(&q, 0);
 	apply_line(&q);
 	if (!q.line || q.line->action != POLICY_SCAN)
 		pass(&q);

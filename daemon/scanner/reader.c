@@ -82,6 +82,7 @@ static void judge_or_queue(struct reader *rd, struct job *job)
 	struct scanner *sc = rd->worker.sc;
 
 	if (!may_judge(sc)) {
+		worker_foresee(&rd->worker, job);
 		scanner_queue(sc, job);
 		return;
 	}

@@ -141,13 +141,20 @@ static void give_deadline(const struct scanner *sc, struct slot *slot)
 /* Judge again what a dead instance left behind (I7). */
 static void adopt_orphans(struct scanner *sc)
 {
+	static struct worker finder; /* has room for a path */
+
+	finder.sc = sc;
 	for (uint32_t i = 0; i < sc->slots->n; i++) {
 		struct slot *slot = &sc->slots->slot[i];
+		struct job *job;
 
 		if (!slot_adopt(slot, sc->cfg.number))
 			continue;
 		give_deadline(sc, slot);
-		scanner_queue(sc, scanner_job(sc, slot));
+		job = scanner_job(sc, slot);
+		if (slot->kind == SLOT_PERMISSION)
+			worker_foresee(&finder, job);
+		scanner_queue(sc, job);
 	}
 	waitpoint_wake(&sc->adopted, 1);
 }

@@ -148,6 +148,9 @@ void *worker_main(void *arg);
 
 /* judge.c: from slot to answer; the slot is released when this returns */
 void worker_judge(struct worker *w, struct job *job, bool may_read);
+/* Before an event waits for a worker: time-out and late answer of its line, where that can be told without asking
+ * who opens. Else it has those of the last line. */
+void worker_foresee(struct worker *w, struct job *job);
 
 /* deadline.c */
 void *deadline_main(void *arg);
