@@ -9,7 +9,7 @@ from pathlib import Path
 ROWS = "native,unmarked,minimal,minimalNear,ignored,scan,cold,warmRoot,warmUser,warmUserDisk"
 WORKLOADS = "gitStatus,spawnStatic"
 POSITIVE = ("p50Usec", "p99Usec", "p999Usec", "opensPerSec", "openerCpuUsec", "opens")
-BARS = 21
+BARS = 23
 NO_DAEMON = ("native", "unmarked")
 HELD = ("warmRoot", "warmUserDisk")
 
