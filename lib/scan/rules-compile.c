@@ -4,7 +4,7 @@
  *
  * Owns: libyara's compiler, and the reach of include statements.
  * Must not own: file descriptors (the caller has read the files), or the image.
- * Hands off to: the sink, in libyara's own format.
+ * Hands off to: rules-write.c.
  */
 #include "custos/rules-compile.h"
 
@@ -15,13 +15,9 @@
 #include <yara.h>
 
 #include "custos/cleanup.h"
+#include "rules-compiled.h"
 #include "rules-include.h"
-#include "rules-yara.h"
-
-struct rules_compiled {
-	struct rules rules;
-	unsigned uses; /* mask of enum ruleset_use */
-};
+#include "rules-split.h"
 
 #define VARS_ALL  ((1U << N_RULES_VARS) - 1)
 #define VARS_NAME (1U << RULES_FILENAME | 1U << RULES_FILEPATH | 1U << RULES_EXTENSION)
@@ -209,7 +205,58 @@ static int find_vars(struct job *job, const struct rules_source *s, unsigned *us
 	return 0;
 }
 
-static int check_file(struct job *job, const struct rules_source *s, unsigned *uses)
+static int add_stats(YR_RULES *rules, YR_RULES_STATS *sum)
+{
+	YR_RULES_STATS stats;
+
+	if (yr_rules_get_stats(rules, &stats) != ERROR_SUCCESS)
+		return -ENOMEM;
+	sum->num_rules += stats.num_rules;
+	sum->num_strings += stats.num_strings;
+	return 0;
+}
+
+/* A part alone, of @n_rules. Return: 0, -EINVAL: it does not compile, or to something else, or -ENOMEM. */
+static int try_part(struct job *job, const struct rules_source *s, const char *text,
+                    uint64_t n_rules, YR_RULES_STATS *sum)
+{
+	const struct rules_source part = {s->file, text, s->len};
+	YR_RULES_STATS stats = {0};
+	YR_RULES *rules;
+	int r = try_alone(job, &part, VARS_ALL, &rules);
+
+	if (r < 0)
+		return r;
+	r = add_stats(rules, &stats);
+	(void)yr_rules_destroy(rules);
+	sum->num_rules += stats.num_rules;
+	sum->num_strings += stats.num_strings;
+	return r == 0 && stats.num_rules != n_rules ? -EINVAL : r;
+}
+
+/* Divided only if the parts are what @whole is, to the last rule and string. */
+static int divide(struct job *job, const struct rules_source *s, YR_RULES *whole,
+                  struct rules_parts *ret)
+{
+	YR_RULES_STATS want = {0}, have = {0};
+	int r = rules_split(s->text, s->len, ret);
+
+	if (r <= 0)
+		return r;
+	r = add_stats(whole, &want);
+	if (r == 0)
+		r = try_part(job, s, ret->other, ret->n_other, &have);
+	if (r == 0)
+		r = try_part(job, s, ret->pe, ret->n_pe, &have);
+	if (r == 0 && have.num_rules == want.num_rules + ret->n_both &&
+	    (ret->n_both > 0 || have.num_strings == want.num_strings))
+		return 0;
+	rules_parts_deinit(ret);
+	return r == -EINVAL ? 0 : r;
+}
+
+static int check_file(struct job *job, const struct rules_source *s, unsigned *uses,
+                      struct rules_parts *ret)
 {
 	YR_RULES *rules;
 	bool uses_vars;
@@ -223,18 +270,20 @@ static int check_file(struct job *job, const struct rules_source *s, unsigned *u
 	if (r < 0)
 		return r;
 	r = selftest(s, rules, uses, job->d);
+	if (r == 0)
+		r = divide(job, s, rules, ret);
 	(void)yr_rules_destroy(rules);
 	return r == 0 && uses_vars ? find_vars(job, s, uses) : r;
 }
 
 static int check_files(struct job *job, const struct rules_source *sources, size_t n,
-                       unsigned *uses)
+                       unsigned *uses, struct rules_parts *parts)
 {
 	int ret = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		size_t before = job->d->n_total;
-		int r = check_file(job, &sources[i], uses);
+		int r = check_file(job, &sources[i], uses, &parts[i]);
 
 		if (r == -EINVAL && job->d->n_total == before)
 			(void)diag_add(job->d, sources[i].file, 0,
@@ -247,24 +296,60 @@ static int check_files(struct job *job, const struct rules_source *sources, size
 	return ret;
 }
 
+/* One part of all files, or what is not divided of them. */
 static int compile_together(struct job *job, const struct rules_source *sources,
-                            size_t n, struct rules_compiled *c)
+                            size_t n, unsigned vars, YR_RULES **ret)
 {
-	YR_RULES_STATS stats;
 	YR_COMPILER *compiler;
-	int r = new_compiler(job, c->uses & RULESET_USES_VARS ? VARS_ALL : 0, &compiler);
+	int r = new_compiler(job, vars, &compiler);
 
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < n && r == 0; i++)
 		r = add_file(compiler, job, &sources[i]);
 	if (r == 0)
-		r = get_rules(compiler, &c->rules.yr);
-	if (r == 0 && yr_rules_get_stats(c->rules.yr, &stats) != ERROR_SUCCESS)
-		r = -ENOMEM;
-	if (r == 0)
-		c->rules.n_rules = stats.num_rules;
+		r = get_rules(compiler, ret);
 	yr_compiler_destroy(compiler);
+	return r;
+}
+
+static uint64_t count_twice(const struct rules_parts *parts, size_t n)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += parts[i].n_both;
+	return sum;
+}
+
+static int compile_parts(struct job *job, const struct rules_source *sources, size_t n,
+                         const struct rules_parts *parts, struct rules_compiled *c)
+{
+	const unsigned vars = c->uses & RULESET_USES_VARS ? VARS_ALL : 0;
+	_cleanup_(freep) struct rules_source *some = calloc(n + 1, sizeof(*some));
+	YR_RULES_STATS sum = {0};
+	size_t n_pe = 0;
+	int r;
+
+	if (!some)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		some[i] = sources[i];
+		if (parts[i].other)
+			some[i].text = parts[i].other;
+	}
+	r = compile_together(job, some, n, vars, &c->rules.yr);
+	for (size_t i = 0; i < n; i++)
+		if (parts[i].pe)
+			some[n_pe++] = (struct rules_source){sources[i].file, parts[i].pe,
+			                                     sources[i].len};
+	if (r == 0 && n_pe > 0)
+		r = compile_together(job, some, n_pe, vars, &c->rules.pe);
+	if (r == 0)
+		r = add_stats(c->rules.yr, &sum);
+	if (r == 0 && c->rules.pe)
+		r = add_stats(c->rules.pe, &sum);
+	c->rules.n_rules = sum.num_rules - count_twice(parts, n);
 	return r;
 }
 
@@ -274,69 +359,21 @@ int rules_compile(const struct rules_source *sources, size_t n,
 	_cleanup_(diag_deinit) struct diag own = DIAG_NULL;
 	_cleanup_(rules_compiled_freep) struct rules_compiled *c =
 		calloc(1, sizeof(*c));
+	_cleanup_(freep) struct rules_parts *parts = calloc(n + 1, sizeof(*parts));
 	struct job job = {.d = d ? d : &own};
 	int r;
 
-	if (!c)
+	if (!c || !parts)
 		return -ENOMEM;
 	rules_includes_init(&job.includes, sources, n);
-	r = check_files(&job, sources, n, &c->uses);
+	r = check_files(&job, sources, n, &c->uses, parts);
 	if (r == 0)
-		r = compile_together(&job, sources, n, c);
+		r = compile_parts(&job, sources, n, parts, c);
 	rules_includes_deinit(&job.includes);
+	for (size_t i = 0; i < n; i++)
+		rules_parts_deinit(&parts[i]);
 	if (r < 0)
 		return r;
 	*ret = ptr_take(&c);
 	return 0;
-}
-
-struct rules_compiled *rules_compiled_free(struct rules_compiled *c)
-{
-	if (c && c->rules.yr)
-		(void)yr_rules_destroy(c->rules.yr); /* always succeeds */
-	free(c);
-	return NULL;
-}
-
-void rules_compiled_freep(struct rules_compiled **c)
-{
-	*c = rules_compiled_free(*c);
-}
-
-uint64_t rules_compiled_count(const struct rules_compiled *c)
-{
-	return c->rules.n_rules;
-}
-
-unsigned rules_compiled_uses(const struct rules_compiled *c)
-{
-	return c->uses;
-}
-
-struct output {
-	rules_sink sink;
-	void *userdata;
-	int error;
-};
-
-/* As fwrite(): all or nothing here. */
-static size_t write_items(const void *ptr, size_t size, size_t count, void *userdata)
-{
-	struct output *out = userdata;
-
-	if (out->error == 0)
-		out->error = out->sink(out->userdata, ptr, size * count);
-	return out->error == 0 ? count : 0;
-}
-
-int rules_compiled_write(const struct rules_compiled *c, rules_sink sink,
-                         void *userdata)
-{
-	struct output out = {.sink = sink, .userdata = userdata};
-	YR_STREAM stream = {.user_data = &out, .write = write_items};
-	int err = yr_rules_save_stream(c->rules.yr, &stream);
-
-	if (out.error < 0)
-		return out.error;
-	return err == ERROR_SUCCESS ? 0 : -ENOMEM;
 }

@@ -35,14 +35,31 @@
 /* such a scan takes hundreds of milliseconds */
 #define FRESH_AFTER_BYTES ((size_t)16 << 20)
 
+enum part { PART_OTHER, PART_PE, N_PARTS };
+
 struct rules_scanner {
 	const struct rules *rules;
-	YR_SCANNER *yr; /* NULL after an error: made anew for the next file */
+	YR_SCANNER *yr[N_PARTS]; /* NULL after an error: made anew for the next file */
 	/* of the scan that is running */
+	bool is_pe;
+	enum part part;
 	nsec_t deadline;
 	bool matched, timed_out, incomplete;
 	char *rule;
 };
+
+bool rules_pe_has(const struct rules *rules, const YR_RULE *rule)
+{
+	const YR_RULE *other;
+
+	yr_rules_foreach(rules->pe, other)
+	{
+		if (strcmp(other->identifier, rule->identifier) == 0 &&
+		    strcmp(other->ns->name, rule->ns->name) == 0)
+			return true;
+	}
+	return false;
+}
 
 /* "Rule" of an imported module that must not be loaded, or of one that is fine. */
 static int on_import(struct rules_scanner *s, const YR_MODULE_IMPORT *import)
@@ -60,6 +77,8 @@ static int on_message(YR_SCAN_CONTEXT *context, int message, void *data, void *u
 
 	switch (message) {
 	case CALLBACK_MSG_RULE_MATCHING:
+		if (s->is_pe && s->part == PART_OTHER && rules_pe_has(s->rules, rule))
+			return CALLBACK_CONTINUE; /* decided by its text there */
 		(void)snprintf(s->rule, RULE_NAME_BYTES, "%s", rule->identifier);
 		s->matched = true;
 		/* one is enough, and ends the scan as a success */
@@ -81,22 +100,24 @@ static int on_message(YR_SCAN_CONTEXT *context, int message, void *data, void *u
 	}
 }
 
-static int make_scanner(struct rules_scanner *s)
+static int make_scanner(struct rules_scanner *s, enum part part)
 {
-	if (yr_scanner_create(s->rules->yr, &s->yr) != ERROR_SUCCESS) {
-		s->yr = NULL;
+	YR_RULES *rules = part == PART_PE ? s->rules->pe : s->rules->yr;
+
+	if (yr_scanner_create(rules, &s->yr[part]) != ERROR_SUCCESS) {
+		s->yr[part] = NULL;
 		return -ENOMEM;
 	}
-	yr_scanner_set_callback(s->yr, on_message, s);
-	yr_scanner_set_flags(s->yr, SCAN_FLAGS);
+	yr_scanner_set_callback(s->yr[part], on_message, s);
+	yr_scanner_set_flags(s->yr[part], SCAN_FLAGS);
 	return 0;
 }
 
-static void drop_scanner(struct rules_scanner *s)
+static void drop_scanner(struct rules_scanner *s, enum part part)
 {
-	if (s->yr)
-		yr_scanner_destroy(s->yr);
-	s->yr = NULL;
+	if (s->yr[part])
+		yr_scanner_destroy(s->yr[part]);
+	s->yr[part] = NULL;
 }
 
 int rules_scanner_new(const struct rules *rules, struct rules_scanner **ret)
@@ -106,7 +127,8 @@ int rules_scanner_new(const struct rules *rules, struct rules_scanner **ret)
 	if (!s)
 		return -ENOMEM;
 	s->rules = rules;
-	if (make_scanner(s) < 0) {
+	/* the one for PE is made for the first such file: there may never be one */
+	if (make_scanner(s, PART_OTHER) < 0) {
 		free(s);
 		return -ENOMEM;
 	}
@@ -116,16 +138,16 @@ int rules_scanner_new(const struct rules *rules, struct rules_scanner **ret)
 
 struct rules_scanner *rules_scanner_free(struct rules_scanner *s)
 {
-	if (s)
-		drop_scanner(s);
+	for (unsigned part = 0; s && part < N_PARTS; part++)
+		drop_scanner(s, part);
 	free(s);
 	return NULL;
 }
 
-static int set_vars(struct rules_scanner *s, const char *const *vars)
+static int set_vars(YR_SCANNER *yr, const char *const *vars)
 {
 	for (unsigned i = 0; vars && i < N_RULES_VARS; i++)
-		if (yr_scanner_define_string_variable(s->yr, rules_var_name(i),
+		if (yr_scanner_define_string_variable(yr, rules_var_name(i),
 		                                      vars[i]) != ERROR_SUCCESS)
 			return -ENOMEM;
 	return 0;
@@ -142,31 +164,54 @@ static enum rules_result judge(const struct rules_scanner *s, int err)
 	return err != ERROR_SUCCESS || s->incomplete ? RULES_ERROR : RULES_CLEAN;
 }
 
+static enum rules_result scan_part(struct rules_scanner *s, enum part part,
+                                   const void *buf, size_t len,
+                                   const char *const *vars)
+{
+	nsec_t now = clock_now();
+	YR_SCANNER *yr;
+	int err;
+
+	if (now >= s->deadline)
+		return RULES_TIMEOUT;
+	if (!s->yr[part] && make_scanner(s, part) < 0)
+		return RULES_NOMEM;
+	yr = s->yr[part];
+	s->part = part;
+	if (set_vars(yr, vars) < 0) {
+		drop_scanner(s, part);
+		return RULES_NOMEM;
+	}
+
+	s->matched = s->timed_out = s->incomplete = false;
+	yr->entry_point = YR_UNDEFINED;
+	yr->timeout = s->deadline - now;
+	err = yr_scanner_scan_mem(yr, buf, len);
+
+	if (err != ERROR_SUCCESS || s->incomplete || len >= FRESH_AFTER_BYTES ||
+	    yr->re_fiber_pool.fiber_count > FIBERS_MAX)
+		drop_scanner(s, part);
+	return judge(s, err);
+}
+
+static bool begins_with_mz(const void *buf, size_t len)
+{
+	return len >= 2 && memcmp(buf, "MZ", 2) == 0;
+}
+
 enum rules_result rules_scan(struct rules_scanner *s, const void *buf, size_t len,
                              const char *const *vars, nsec_t deadline,
                              char ret_rule[RULE_NAME_BYTES])
 {
-	nsec_t now = clock_now();
-	int err;
-
-	if (now >= deadline)
-		return RULES_TIMEOUT;
-	if (!s->yr && make_scanner(s) < 0)
-		return RULES_NOMEM;
-	if (set_vars(s, vars) < 0) {
-		drop_scanner(s);
-		return RULES_NOMEM;
-	}
+	enum rules_result result, pe;
 
 	s->deadline = deadline;
-	s->matched = s->timed_out = s->incomplete = false;
 	s->rule = ret_rule;
-	s->yr->entry_point = YR_UNDEFINED;
-	s->yr->timeout = deadline - now;
-	err = yr_scanner_scan_mem(s->yr, buf, len);
-
-	if (err != ERROR_SUCCESS || s->incomplete || len >= FRESH_AFTER_BYTES ||
-	    s->yr->re_fiber_pool.fiber_count > FIBERS_MAX)
-		drop_scanner(s);
-	return judge(s, err);
+	s->is_pe = s->rules->pe && begins_with_mz(buf, len);
+	result = scan_part(s, PART_OTHER, buf, len, vars);
+	if (result == RULES_MATCH || !s->is_pe)
+		return result;
+	/* also when the others could not be run to their end: a match counts */
+	pe = scan_part(s, PART_PE, buf, len, vars);
+	return pe == RULES_MATCH || result == RULES_CLEAN ? pe : result;
 }

@@ -8,10 +8,23 @@
 
 #include "custos/rules.h"
 
+/* In front of compiled rules, in host order. */
+struct rules_head {
+	uint64_t n_rules;
+	uint64_t first_bytes; /* of libyara's form of the first part; the second goes to the end, or is missing */
+};
+
 struct rules {
 	YR_RULES *yr;
+	YR_RULES *pe; /* those that match nothing but PE (rules-split.h); NULL: none */
 	uint64_t n_rules;
 };
+
+/* Is @rule, of the other part, in that for PE as well? Context: slow; for a rule that has matched. */
+bool rules_pe_has(const struct rules *rules, const YR_RULE *rule);
+
+/* Both parts. */
+void rules_destroy_parts(struct rules *r);
 
 /*
  * Modules no rule may use: magic opens its database at the first scan, cuckoo answers

@@ -57,32 +57,60 @@ static size_t read_items(void *ptr, size_t size, size_t count, void *userdata)
 	return n;
 }
 
+static int load_part(const uint8_t *mem, size_t size, YR_RULES **ret)
+{
+	struct source src = {mem, mem + size};
+	YR_STREAM stream = {.user_data = &src, .read = read_items};
+	int err = yr_rules_load_stream(&stream, ret);
+
+	if (err != ERROR_SUCCESS)
+		return err == ERROR_INSUFFICIENT_MEMORY ? -ENOMEM : -EBADMSG;
+	return 0;
+}
+
 int rules_load(const void *mem, size_t size, struct rules **ret)
 {
-	struct source src = {mem, (const uint8_t *)mem + size};
-	YR_STREAM stream = {.user_data = &src, .read = read_items};
-	YR_RULES_STATS stats;
-	struct rules *r = calloc(1, sizeof(*r));
+	const uint8_t *p = (const uint8_t *)mem + sizeof(struct rules_head);
+	struct rules_head head;
+	struct rules *r;
+	size_t first;
 	int err;
 
+	if (size < sizeof(head))
+		return -EBADMSG;
+	memcpy(&head, mem, sizeof(head));
+	size -= sizeof(head);
+	if (head.first_bytes > size)
+		return -EBADMSG;
+	first = (size_t)head.first_bytes;
+	r = calloc(1, sizeof(*r));
 	if (!r)
 		return -ENOMEM;
-	err = yr_rules_load_stream(&stream, &r->yr);
-	if (err == ERROR_SUCCESS)
-		err = yr_rules_get_stats(r->yr, &stats);
-	if (err != ERROR_SUCCESS) {
+	r->n_rules = head.n_rules;
+	err = load_part(p, first, &r->yr);
+	if (err == 0 && size > first)
+		err = load_part(p + first, size - first, &r->pe);
+	if (err < 0) {
 		rules_free(r);
-		return err == ERROR_INSUFFICIENT_MEMORY ? -ENOMEM : -EBADMSG;
+		return err;
 	}
-	r->n_rules = stats.num_rules;
 	*ret = r;
 	return 0;
 }
 
+void rules_destroy_parts(struct rules *r)
+{
+	/* these always succeed */
+	if (r->yr)
+		(void)yr_rules_destroy(r->yr);
+	if (r->pe)
+		(void)yr_rules_destroy(r->pe);
+}
+
 struct rules *rules_free(struct rules *r)
 {
-	if (r && r->yr)
-		(void)yr_rules_destroy(r->yr); /* always succeeds */
+	if (r)
+		rules_destroy_parts(r);
 	free(r);
 	return NULL;
 }
