@@ -11,6 +11,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -286,46 +287,64 @@ static void print_tally(const char *what, const struct tally *t)
 	printf("%s: %lu, rules that matched %lu, different %lu\n", what, t->n, t->n_matches, t->n_differ);
 }
 
-int main(int argc, char **argv)
+/* Compile both ways. Return: false when that does not work. */
+static bool prepare(struct scanners *s, const struct texts *rules, YR_RULES **ret_whole)
 {
-	struct texts rules = {0}, list = {0};
 	struct rules_compiled *c = NULL;
-	struct tally on_files = {0}, on_positives = {0};
-	struct scanners s = {0};
 	YR_RULES_STATS pe = {0};
-	YR_RULES *whole;
+
+	*ret_whole = compile_whole(rules);
+	if (!*ret_whole || rules_compile(rules->items, rules->n, &c, NULL) < 0)
+		return false;
+	if (c->rules.pe)
+		(void)yr_rules_get_stats(c->rules.pe, &pe);
+	printf("%zu files of rules, %lu rules, of them for PE %u\n", rules->n, rules_compiled_count(c),
+	       pe.num_rules);
+	s->rules = &c->rules;
+	s->whole = scanner_new(*ret_whole, s);
+	s->other = scanner_new(c->rules.yr, s);
+	s->pe = scanner_new(c->rules.pe, s);
+	return s->whole && s->other;
+}
+
+/* Return: files whose matches differ. */
+static uint64_t run(struct scanners *s, const struct texts *list, unsigned rounds)
+{
+	struct tally t = {0};
 	struct file *files;
-	unsigned rounds;
 	size_t n;
 
-	rounds = argc < 4 ? 0 : (unsigned)atoi(argv[3]);
-	if (rounds < 1 || rounds > ROUNDS_MAX || argc < 4 || argc > 5 || (argc == 5 && strcmp(argv[4], "times") != 0) || rules_global_init() < 0)
+	files = read_files(list, &n);
+	for (size_t i = 0; i < n; i++)
+		compare(s, files[i].bytes, files[i].len, "a file", &t);
+	print_tally("files", &t);
+	for (unsigned is_pe = 0; is_pe < 2; is_pe++)
+		time_files(s, files, n, is_pe, rounds);
+	return t.n_differ;
+}
+
+int main(int argc, char **argv)
+{
+	const bool times_only = argc == 5 && strcmp(argv[4], "times") == 0;
+	const unsigned rounds = argc < 4 ? 0 : (unsigned)atoi(argv[3]);
+	struct texts rules = {0}, list = {0};
+	struct tally positives = {0};
+	struct scanners s = {0};
+	YR_RULES *whole;
+
+	if (argc != (times_only ? 5 : 4) || rounds < 1 || rounds > ROUNDS_MAX || rules_global_init() < 0)
 		return 2;
+	/* As in a scanner's threads, whose arenas do not go back to the kernel after each file. */
+	(void)mallopt(M_TRIM_THRESHOLD, 1 << 30);
+	(void)mallopt(M_MMAP_THRESHOLD, 1 << 30);
 	read_list(argv[1], &rules);
 	read_list(argv[2], &list);
 	read_rules(&rules);
-	whole = compile_whole(&rules);
-	if (!whole || rules_compile(rules.items, rules.n, &c, NULL) < 0)
+	if (!prepare(&s, &rules, &whole))
 		return 2;
-	if (c->rules.pe)
-		(void)yr_rules_get_stats(c->rules.pe, &pe);
-	printf("%lu files of rules, %lu rules, of them for PE alone %u\n", rules.n, rules_compiled_count(c),
-	       pe.num_rules);
-	s.rules = &c->rules;
-	s.whole = scanner_new(whole, &s);
-	s.other = scanner_new(c->rules.yr, &s);
-	s.pe = scanner_new(c->rules.pe, &s);
-	if (!s.whole || !s.other)
-		return 2;
-	if (argc == 4) {
-		on_positives = compare_positives(&s, whole);
-		print_tally("positives", &on_positives);
+	if (!times_only) {
+		positives = compare_positives(&s, whole);
+		print_tally("positives", &positives);
 	}
-	files = read_files(&list, &n);
-	for (size_t i = 0; i < n; i++)
-		compare(&s, files[i].bytes, files[i].len, "a file", &on_files);
-	print_tally("files", &on_files);
-	for (unsigned is_pe = 0; is_pe < 2; is_pe++)
-		time_files(&s, files, n, is_pe, rounds);
-	return on_positives.n_differ || on_files.n_differ;
+	return run(&s, &list, rounds) || positives.n_differ;
 }
