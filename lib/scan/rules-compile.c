@@ -246,7 +246,7 @@ static int divide(struct job *job, const struct rules_source *s, YR_RULES *whole
 	r = add_stats(whole, &want);
 	if (r == 0)
 		r = try_part(job, s, ret->other, ret->n_other, &have);
-	if (r == 0)
+	if (r == 0 && ret->pe)
 		r = try_part(job, s, ret->pe, ret->n_pe, &have);
 	if (r == 0 && have.num_rules == want.num_rules + ret->n_both &&
 	    (ret->n_both > 0 || have.num_strings == want.num_strings))

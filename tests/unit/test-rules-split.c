@@ -24,6 +24,47 @@ static int split(const char *text, struct rules_parts *ret)
 	return rules_split(text, strlen(text), ret);
 }
 
+static int to_memory(void *userdata, const void *data, size_t len)
+{
+	return fwrite(data, 1, len, userdata) == len ? 0 : -ENOSPC;
+}
+
+static struct rules *load(const char *text, uint64_t n_rules)
+{
+	const struct rules_source s = {"t.yar", text, strlen(text)};
+	_cleanup_(rules_compiled_freep) struct rules_compiled *c = NULL;
+	_cleanup_(freep) char *mem = NULL;
+	struct rules *r, *r_cut;
+	uint64_t first;
+	size_t len;
+	FILE *f = open_memstream(&mem, &len);
+
+	ck_assert_int_eq(rules_global_init(), 0);
+	ck_assert_int_eq(rules_compile(&s, 1, &c, NULL), 0);
+	ck_assert_int_eq(rules_compiled_write(c, to_memory, f), 0);
+	(void)fclose(f);
+	ck_assert_int_eq(rules_load(mem, len, &r), 0);
+	ck_assert_uint_eq(rules_count(r), n_rules);
+	/* cut off in the first part: libyara does not get to see it */
+	memcpy(&first, mem + 8, sizeof(first));
+	for (size_t cut = 0; cut < 16 + first; cut++)
+		ck_assert_int_eq(rules_load(mem, cut, &r_cut), -EBADMSG);
+	return r;
+}
+
+static const char *judged(struct rules *r, const char *bytes)
+{
+	static char rule[RULE_NAME_BYTES];
+	struct rules_scanner *s;
+	enum rules_result result;
+
+	ck_assert_int_eq(rules_scanner_new(r, &s), 0);
+	result = rules_scan(s, bytes, strlen(bytes), NULL, FAR, rule);
+	rules_scanner_free(s);
+	ck_assert(result == RULES_MATCH || result == RULES_CLEAN);
+	return result == RULES_MATCH ? rule : "";
+}
+
 /* Is a rule with this condition one for PE? */
 static bool is_pe(const char *condition)
 {
@@ -202,6 +243,23 @@ START_TEST(rules_split_imports_go_where_they_are_used)
 }
 END_TEST
 
+START_TEST(rules_split_unused_import_is_left_out)
+{
+	const char *text = "import \"pe\" rule a { condition: filesize == 4 }";
+	struct rules_parts parts;
+	struct rules *r;
+
+	ck_assert_int_eq(split(text, &parts), 1);
+	ck_assert_ptr_null(parts.pe);
+	ck_assert_str_eq(parts.other, "            rule a { condition: filesize == 4 }");
+	rules_parts_deinit(&parts);
+	r = load(text, 1);
+	ck_assert_str_eq(judged(r, "MZxx"), "a");
+	ck_assert_str_eq(judged(r, "text"), "a");
+	rules_free(r);
+}
+END_TEST
+
 /* What is false for other files is 0 there, and the rule is whole for PE. */
 START_TEST(rules_split_rule_that_may_ask_is_in_both)
 {
@@ -228,47 +286,6 @@ START_TEST(rules_split_rule_that_may_ask_is_in_both)
 	ck_assert_int_eq(split("rule a { condition: not (pe.a == 1 or filesize == 1) }", &parts), 0);
 }
 END_TEST
-
-static int to_memory(void *userdata, const void *data, size_t len)
-{
-	return fwrite(data, 1, len, userdata) == len ? 0 : -ENOSPC;
-}
-
-static struct rules *load(const char *text, uint64_t n_rules)
-{
-	const struct rules_source s = {"t.yar", text, strlen(text)};
-	_cleanup_(rules_compiled_freep) struct rules_compiled *c = NULL;
-	_cleanup_(freep) char *mem = NULL;
-	struct rules *r, *r_cut;
-	uint64_t first;
-	size_t len;
-	FILE *f = open_memstream(&mem, &len);
-
-	ck_assert_int_eq(rules_global_init(), 0);
-	ck_assert_int_eq(rules_compile(&s, 1, &c, NULL), 0);
-	ck_assert_int_eq(rules_compiled_write(c, to_memory, f), 0);
-	(void)fclose(f);
-	ck_assert_int_eq(rules_load(mem, len, &r), 0);
-	ck_assert_uint_eq(rules_count(r), n_rules);
-	/* cut off in the first part: libyara does not get to see it */
-	memcpy(&first, mem + 8, sizeof(first));
-	for (size_t cut = 0; cut < 16 + first; cut++)
-		ck_assert_int_eq(rules_load(mem, cut, &r_cut), -EBADMSG);
-	return r;
-}
-
-static const char *judged(struct rules *r, const char *bytes)
-{
-	static char rule[RULE_NAME_BYTES];
-	struct rules_scanner *s;
-	enum rules_result result;
-
-	ck_assert_int_eq(rules_scanner_new(r, &s), 0);
-	result = rules_scan(s, bytes, strlen(bytes), NULL, FAR, rule);
-	rules_scanner_free(s);
-	ck_assert(result == RULES_MATCH || result == RULES_CLEAN);
-	return result == RULES_MATCH ? rule : "";
-}
 
 /* What rests on libyara: none of these is true for a file that does not begin with MZ, and "not for any" is. */
 START_TEST(rules_split_libyara_agrees)
@@ -355,5 +372,6 @@ END_TEST
 UNIT_MAIN("rules-split", rules_split_tests_for_pe_are_seen,
           rules_split_anything_else_is_not_for_pe, rules_split_not_understood_stays_whole,
           rules_split_imports_go_where_they_are_used, rules_split_rule_that_may_ask_is_in_both,
+          rules_split_unused_import_is_left_out,
           rules_scan_both_parts_judge,
           rules_split_libyara_agrees, rules_compile_rules_that_refer_stay_together)
