@@ -51,6 +51,7 @@ void scan_report(const struct ctl *ctl, struct scan_totals *t, const char *path,
 		json_string_value(json_object_get(result, "verdict")) ?: "error";
 	bool malicious = strcmp(verdict, "malicious") == 0;
 	bool clean = strcmp(verdict, "clean") == 0;
+	bool log_only = json_is_true(json_object_get(result, "logOnly"));
 	_cleanup_(freep) char *safe = text_escape(path, strlen(path));
 	_cleanup_(freep) char *rule = out_text(result, "rule");
 	_cleanup_(freep) char *reason = out_text(result, "reason");
@@ -65,9 +66,10 @@ void scan_report(const struct ctl *ctl, struct scan_totals *t, const char *path,
 		(void)varlink_set_bytes(result, "path", path, strlen(path));
 		out_json(ctl, result);
 	} else if (!clean) {
-		printf("%s: %s%s%s (%s%s%s)\n", safe,
-		       out_style(ctl, malicious ? OUT_BAD : OUT_WARN), verdict,
-		       out_reset(ctl), reason, *rule ? ": " : "", rule);
+		printf("%s: %s%s%s (%s%s%s%s)\n", safe,
+		       out_style(ctl, malicious && !log_only ? OUT_BAD : OUT_WARN), verdict,
+		       out_reset(ctl), reason, *rule ? ": " : "", rule,
+		       log_only ? ", only logged" : "");
 	}
 }
 

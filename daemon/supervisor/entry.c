@@ -62,7 +62,7 @@ static int priority_of(const struct record *r)
 {
 	/* Judged after the deadline had let it through: somebody has it open now. */
 	if (r->verdict == VERDICT_MALICIOUS && (r->flags & RECORD_LATE) &&
-	    r->action != RECORD_DENY)
+	    !(r->flags & RECORD_LOG_ONLY) && r->action != RECORD_DENY)
 		return LOG_ERR;
 	if (entry_is_detection(r))
 		return LOG_WARNING;
@@ -116,6 +116,8 @@ static void message_of_record(const struct entry *e, struct fields *f)
 		pair(f, "mode", "monitor");
 	if (r->flags & RECORD_LATE)
 		pair(f, "late", "yes");
+	if (r->flags & RECORD_LOG_ONLY)
+		pair(f, "level", "log");
 	fields_end(f);
 }
 
@@ -221,6 +223,8 @@ static void describe_decision(const struct entry *e, struct fields *f)
 		fields_add_str(f, "CUSTOS_MONITOR", "1");
 	if (r->flags & RECORD_LATE)
 		fields_add_str(f, "CUSTOS_LATE", "1");
+	if (r->flags & RECORD_LOG_ONLY)
+		fields_add_str(f, "CUSTOS_LOG_ONLY", "1");
 }
 
 static bool is_record(const struct entry *e)

@@ -73,6 +73,7 @@ static json_t *finding_json(const struct scan_item *item, const struct finding *
 	if (f->has_sha256)
 		text_hex(f->sha256, sizeof(f->sha256), hex);
 	if (!o || reply_set_text(o, "rule", f->rule) < 0 ||
+	    (f->log_only && json_object_set_new(o, "logOnly", json_true()) < 0) ||
 	    reply_set_text(o, "sha256", hex) < 0) {
 		json_decref(o);
 		return NULL;

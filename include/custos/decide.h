@@ -9,7 +9,7 @@
 struct decision {
 	bool deny;                 /* what the kernel is told */
 	enum record_action action; /* what is recorded */
-	uint32_t flags;            /* RECORD_MONITOR, RECORD_LOGGED */
+	uint32_t flags;            /* RECORD_MONITOR, RECORD_LOGGED, RECORD_LOG_ONLY */
 };
 
 /**

@@ -18,6 +18,7 @@ enum record_flag {
 	RECORD_LOGGED = 32,      /* belongs into the journal and the events; else statistics only */
 	RECORD_LATE = 64,        /* answered by the deadline, judged later */
 	RECORD_REQUEST = 128,    /* custosctl scan, not an open */
+	RECORD_LOG_ONLY = 256,   /* by rules of level "log" alone */
 };
 
 /* Lies in shared memory: fixed size, no pointers. The reader (supervisor) must treat every field as

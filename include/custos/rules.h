@@ -46,6 +46,7 @@ uint64_t rules_count(const struct rules *r);
 enum rules_result {
 	RULES_CLEAN,
 	RULES_MATCH,
+	RULES_MATCH_LOG, /* rules of level "log" alone, and all were evaluated */
 	RULES_TIMEOUT,
 	RULES_NOMEM,
 	RULES_ERROR, /* not every rule was evaluated in full */
@@ -62,9 +63,14 @@ struct rules_scanner *rules_scanner_free(struct rules_scanner *s);
  * @vars:     N_RULES_VARS strings, or NULL when no rule looks at them
  * @deadline: absolute, CLOCK_MONOTONIC. libyara looks at the clock every few thousand
  * bytes and rules, so one slow regular expression can overrun it
- * @ret_rule: name of the first matching rule, set for RULES_MATCH
+ * @ret_rule: name of the first matching rule, set for RULES_MATCH and RULES_MATCH_LOG
  *
- * A match found before something went wrong counts. Context: allocates inside libyara.
+ * A rule with the meta `level = "log"` does not end the scan: one that denies may come after
+ * it. Any other value, and none, is a rule that denies: rules from elsewhere have not heard of
+ * levels.
+ *
+ * A match found before something went wrong counts, but not one of level "log": what was not
+ * evaluated may have denied. Context: allocates inside libyara.
  */
 enum rules_result rules_scan(struct rules_scanner *s, const void *buf, size_t len,
                              const char *const *vars, nsec_t deadline,

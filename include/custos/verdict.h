@@ -37,6 +37,7 @@ struct finding {
 	enum verdict verdict;
 	enum reason reason;
 	bool partial;                   /* not all bytes were looked at */
+	bool log_only;                  /* malicious by rules of level "log" alone: never refused for it */
 	bool has_sha256;
 	uint8_t sha256[SHA256_BYTES];   /* of the bytes read, valid if has_sha256 */
 	uint64_t size_bytes;            /* bytes read */

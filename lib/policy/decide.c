@@ -42,8 +42,10 @@ bool boot_critical(const char *path)
 	return false;
 }
 
-static struct decision on_match(const struct policy_line *line, bool critical)
+static struct decision on_match(const struct policy_line *line, bool log_only, bool critical)
 {
+	if (log_only)
+		return (struct decision){.action = RECORD_LOG, .flags = RECORD_LOG_ONLY};
 	if (line->on_match == ON_MATCH_LOG)
 		return (struct decision){.action = RECORD_LOG};
 	if (line->on_match == ON_MATCH_QUARANTINE && !critical)
@@ -67,7 +69,7 @@ struct decision decide(const struct policy_line *line, const struct finding *f, 
 	if (!line)
 		return d;
 	if (line->action == POLICY_SCAN && f->verdict == VERDICT_MALICIOUS)
-		d = on_match(line, critical);
+		d = on_match(line, f->log_only, critical);
 	else if (line->action == POLICY_SCAN && f->verdict != VERDICT_CLEAN)
 		d = on_error(line, critical);
 

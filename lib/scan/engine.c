@@ -200,6 +200,10 @@ static void run_rules(struct engine *e, const struct engine_input *in, uid_t own
 	case RULES_CLEAN:
 		conclude(f, VERDICT_CLEAN, REASON_NONE);
 		break;
+	case RULES_MATCH_LOG:
+		f->log_only = true;
+		conclude(f, VERDICT_MALICIOUS, REASON_YARA);
+		break;
 	case RULES_MATCH:
 		conclude(f, VERDICT_MALICIOUS, REASON_YARA);
 		break;

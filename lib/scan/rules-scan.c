@@ -46,6 +46,7 @@ struct rules_scanner {
 	nsec_t deadline;
 	bool matched, timed_out, incomplete;
 	char *rule;
+	char log_rule[RULE_NAME_BYTES]; /* the first of level "log" that matched, or "" */
 };
 
 bool rules_pe_has(const struct rules *rules, const YR_RULE *rule)
@@ -61,6 +62,35 @@ bool rules_pe_has(const struct rules *rules, const YR_RULE *rule)
 	return false;
 }
 
+static bool only_logs(const YR_RULE *rule)
+{
+	const YR_META *meta;
+
+	yr_rule_metas_foreach(rule, meta)
+	{
+		if (meta->type == META_TYPE_STRING &&
+		    strcmp(meta->identifier, "level") == 0)
+			return strcmp(meta->string, "log") == 0;
+	}
+	return false;
+}
+
+static int on_match(struct rules_scanner *s, const YR_RULE *rule)
+{
+	if (s->is_pe && s->part == PART_OTHER && rules_pe_has(s->rules, rule))
+		return CALLBACK_CONTINUE; /* decided by its text there */
+	if (only_logs(rule)) {
+		if (!*s->log_rule)
+			(void)snprintf(s->log_rule, sizeof(s->log_rule), "%s",
+			               rule->identifier);
+		return CALLBACK_CONTINUE;
+	}
+	(void)snprintf(s->rule, RULE_NAME_BYTES, "%s", rule->identifier);
+	s->matched = true;
+	/* one is enough, and ends the scan as a success */
+	return CALLBACK_ABORT;
+}
+
 /* "Rule" of an imported module that must not be loaded, or of one that is fine. */
 static int on_import(struct rules_scanner *s, const YR_MODULE_IMPORT *import)
 {
@@ -73,16 +103,10 @@ static int on_import(struct rules_scanner *s, const YR_MODULE_IMPORT *import)
 static int on_message(YR_SCAN_CONTEXT *context, int message, void *data, void *userdata)
 {
 	struct rules_scanner *s = userdata;
-	const YR_RULE *rule = data;
 
 	switch (message) {
 	case CALLBACK_MSG_RULE_MATCHING:
-		if (s->is_pe && s->part == PART_OTHER && rules_pe_has(s->rules, rule))
-			return CALLBACK_CONTINUE; /* decided by its text there */
-		(void)snprintf(s->rule, RULE_NAME_BYTES, "%s", rule->identifier);
-		s->matched = true;
-		/* one is enough, and ends the scan as a success */
-		return CALLBACK_ABORT;
+		return on_match(s, data);
 	case CALLBACK_MSG_TOO_MANY_MATCHES:
 		/*
 		 * libyara leaves the string out from here on; other rules still count.
@@ -208,10 +232,16 @@ enum rules_result rules_scan(struct rules_scanner *s, const void *buf, size_t le
 	s->deadline = deadline;
 	s->rule = ret_rule;
 	s->is_pe = s->rules->pe && begins_with_mz(buf, len);
+	s->log_rule[0] = '\0';
 	result = scan_part(s, PART_OTHER, buf, len, vars);
-	if (result == RULES_MATCH || !s->is_pe)
-		return result;
-	/* also when the others could not be run to their end: a match counts */
-	pe = scan_part(s, PART_PE, buf, len, vars);
-	return pe == RULES_MATCH || result == RULES_CLEAN ? pe : result;
+	if (result != RULES_MATCH && s->is_pe) {
+		/* also when the others could not be run to their end: a match counts */
+		pe = scan_part(s, PART_PE, buf, len, vars);
+		result = pe == RULES_MATCH || result == RULES_CLEAN ? pe : result;
+	}
+	if (result == RULES_CLEAN && *s->log_rule) {
+		memcpy(ret_rule, s->log_rule, RULE_NAME_BYTES);
+		result = RULES_MATCH_LOG;
+	}
+	return result;
 }

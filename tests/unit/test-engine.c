@@ -184,6 +184,25 @@ START_TEST(scan_order_is_eicar_block_allow_rules)
 }
 END_TEST
 
+START_TEST(scan_rule_of_level_log_is_a_match_that_only_logs)
+{
+	struct bench b = bench_with_yara(
+		"rule logs { meta: level = \"log\" strings: $a = \"a mark\" condition: $a } "
+		"rule denies { strings: $b = \"another\" condition: $b }");
+	struct finding f = scan(b.e, "a mark");
+
+	check(&f, VERDICT_MALICIOUS, REASON_YARA, "logs");
+	ck_assert(f.log_only && !f.partial);
+	f = scan(b.e, "a mark and another");
+	check(&f, VERDICT_MALICIOUS, REASON_YARA, "denies");
+	ck_assert(!f.log_only);
+	f = scan(b.e, "no mork");
+	check(&f, VERDICT_CLEAN, REASON_NONE, "");
+	ck_assert(!f.log_only);
+	bench_stop(&b);
+}
+END_TEST
+
 START_TEST(scan_rules_see_the_variables_of_this_file)
 {
 	struct bench b = bench_with_yara(
@@ -401,6 +420,7 @@ END_TEST
 UNIT_MAIN("engine", scan_clean_file_has_digest_and_size,
           scan_eicar_variants_follow_the_specification,
           scan_block_list_of_each_algorithm_matches, scan_order_is_eicar_block_allow_rules,
+          scan_rule_of_level_log_is_a_match_that_only_logs,
           scan_rules_see_the_variables_of_this_file,
           scan_size_at_limit_is_judged_and_over_it_is_not,
           scan_limit_of_the_input_below_the_engines_counts,

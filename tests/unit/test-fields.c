@@ -100,7 +100,7 @@ START_TEST(entry_fields_of_largest_record_fit)
 		.verdict = VERDICT_MALICIOUS,
 		.action = RECORD_DENY,
 		.flags = RECORD_PARTIAL | RECORD_CACHED | RECORD_MONITOR | RECORD_SUBJECT |
-		         RECORD_SHA256 | RECORD_LOGGED | RECORD_LATE,
+		         RECORD_SHA256 | RECORD_LOGGED | RECORD_LATE | RECORD_LOG_ONLY,
 		.container = 1,
 		.seq = UINT64_MAX,
 		.wall_usec = UINT64_MAX,

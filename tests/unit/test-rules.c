@@ -264,6 +264,93 @@ START_TEST(scan_first_matching_rule_is_named)
 }
 END_TEST
 
+#define LOG_A  "rule log_a { meta: level = \"log\" strings: $a = \"aaaa\" condition: $a } "
+#define LOG_B  "rule log_b { meta: level = \"log\" strings: $b = \"bbbb\" condition: $b } "
+#define DENY_C "rule deny_c { meta: level = \"deny\" strings: $c = \"cccc\" condition: $c } "
+/* Neither of these is "log": rules from elsewhere have not heard of levels. */
+#define MORE_D "rule d { meta: level = \"LOG\" level = \"log\" strings: $d = \"dddd\" condition: $d } "
+#define MORE_E "rule e { meta: level = 1 strings: $e = \"eeee\" condition: $e } "
+#define MORE_F "rule f { meta: severity = \"log\" strings: $f = \"ffff\" condition: $f } "
+
+struct level_case {
+	const char *text;
+	enum rules_result result;
+	const char *rule;
+};
+
+static void check_levels(struct rules *r, const struct level_case *cases, size_t n)
+{
+	struct rules_scanner *s;
+
+	ck_assert_int_eq(rules_scanner_new(r, &s), 0);
+	for (size_t i = 0; i < n; i++) {
+		const char *text = cases[i].text;
+		char name[RULE_NAME_BYTES] = "";
+
+		ck_assert_msg(rules_scan(s, text, strlen(text), NULL, FAR, name) ==
+		                      cases[i].result, "%s", text);
+		if (cases[i].rule)
+			ck_assert_str_eq(name, cases[i].rule);
+	}
+	rules_scanner_free(s);
+	rules_free(r);
+}
+
+START_TEST(scan_level_log_yields_to_rules_that_deny)
+{
+	static const struct level_case cases[] = {
+		{"xaaaax", RULES_MATCH_LOG, "log_a"},
+		{"bbbb aaaa", RULES_MATCH_LOG, "log_a"}, /* the first rule, not the first place */
+		{"bbbb", RULES_MATCH_LOG, "log_b"},
+		{"aaaa bbbb cccc", RULES_MATCH, "deny_c"},
+		{"cccc aaaa", RULES_MATCH, "deny_c"},
+		{"none", RULES_CLEAN, NULL}, /* what the file before left is gone */
+		{"aaaa dddd", RULES_MATCH, "d"},
+		{"aaaa eeee", RULES_MATCH, "e"},
+		{"aaaa ffff", RULES_MATCH, "f"},
+	};
+	struct rules *r = load(LOG_A LOG_B DENY_C MORE_D MORE_E MORE_F);
+
+	check_levels(r, cases, ARRAY_SIZE(cases));
+}
+END_TEST
+
+/* A rule that is for PE alone is in a part of its own, and asked second. */
+START_TEST(scan_level_log_counts_in_both_parts)
+{
+	static const struct level_case cases[] = {
+		{"MZ aaaa", RULES_MATCH_LOG, "log_a"},
+		{"MZ aaaa pppp", RULES_MATCH_LOG, "log_a"},
+		{"MZ pppp", RULES_MATCH_LOG, "log_p"},
+		{"MZ aaaa qqqq", RULES_MATCH, "deny_q"},
+		{"pppp qqqq", RULES_CLEAN, NULL},
+	};
+	struct rules *r = load(LOG_A "rule log_p { meta: level = \"log\" strings: $p = \"pppp\" "
+	                       "condition: uint16(0) == 0x5A4D and $p } "
+	                       "rule deny_q { strings: $q = \"qqqq\" "
+	                       "condition: uint16(0) == 0x5A4D and $q }");
+
+	check_levels(r, cases, ARRAY_SIZE(cases));
+}
+END_TEST
+
+/* What was not evaluated may have denied: a match of level log must not hide that. */
+START_TEST(scan_level_log_does_not_hide_a_time_out)
+{
+	struct rules *r = load(LOG_A "rule slow { condition: uint8(0) == 0x61 and for all i in "
+	                       "(0..2000000000) : (uint8(i % 4) == 0x61) }");
+	char name[RULE_NAME_BYTES];
+	struct rules_scanner *s;
+
+	ck_assert_int_eq(rules_scanner_new(r, &s), 0);
+	ck_assert_int_eq(rules_scan(s, "aaaa", 4, NULL, clock_now() + 100 * NSEC_PER_MSEC, name),
+	                 RULES_TIMEOUT);
+	ck_assert_int_eq(rules_scan(s, "baaaa", 5, NULL, FAR, name), RULES_MATCH_LOG);
+	rules_scanner_free(s);
+	rules_free(r);
+}
+END_TEST
+
 START_TEST(scan_entry_point_of_the_file_before_is_forgotten)
 {
 	/* 32-bit ELF header, entry point at file offset 0x54, one loadable segment */
@@ -353,6 +440,8 @@ UNIT_MAIN("rules", compile_errors_name_file_and_line_of_every_bad_file,
           compile_tells_what_the_rules_look_at,
           compile_what_any_file_looks_at_counts, write_failing_sink_is_handed_up,
           load_cut_off_rules_are_damaged, scan_first_matching_rule_is_named,
+          scan_level_log_yields_to_rules_that_deny, scan_level_log_counts_in_both_parts,
+          scan_level_log_does_not_hide_a_time_out,
           scan_entry_point_of_the_file_before_is_forgotten,
           scan_deadline_in_the_past_times_out,
           scan_slow_rule_times_out_within_a_second_and_recovers,
