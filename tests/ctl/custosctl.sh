@@ -39,6 +39,21 @@ expect bad-option 2 'unrecognized' "$ctl" --frobnicate
 expect help 0 'Exit status' "$ctl" --help
 expect version 0 '^custosctl [0-9]' "$ctl" --version
 
+# A shell takes the completion, and it offers every verb.
+# shellcheck disable=SC2016 # the inner shell's
+offered=$(bash -c '_init_completion() { cur=${COMP_WORDS[COMP_CWORD]} prev= cword=$COMP_CWORD; words=("${COMP_WORDS[@]}"); }
+	. "$0" || exit 1
+	COMP_WORDS=(custosctl "") COMP_CWORD=1
+	_custosctl
+	printf "%s\n" "${COMPREPLY[@]}"' "$completion" 2>&1)
+wanted=$("$ctl" --help | sed -n 's/^  \([a-z][a-z]*\).*/\1/p' | grep -vx -e policy -e quarantine -e bundle)
+for verb in policy quarantine bundle $wanted; do
+	if ! printf '%s\n' "$offered" | grep -qx "$verb"; then
+		echo "FAIL completion does not offer $verb: $offered"
+		failures=$((failures + 1))
+	fi
+done
+
 # Every verb of the table is in the man page and completed.
 for verb in $("$ctl" --help | sed -n 's/^  \(policy \)\{0,1\}\([a-z][a-z]*\).*/\2/p'); do
 	if ! grep -q "^\*.*$verb" "$man" || ! grep -qw "$verb" "$completion"; then
