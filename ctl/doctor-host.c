@@ -19,6 +19,7 @@
 
 #include "custos/cleanup.h"
 #include "custos/clock.h"
+#include "custos/fan-owner.h"
 #include "doctor.h"
 
 /* 2024-01-01: an earlier clock was never set, and dates in the policy mean nothing. */
@@ -26,8 +27,6 @@
 /* Oldest kernel that is tested. */
 #define KERNEL_MAJOR 5
 #define KERNEL_MINOR 10
-/* A line of /proc/PID/fdinfo of a fanotify group with many marks. */
-#define FDINFO_BYTES 65536
 
 static void check_kernel(struct doctor *d)
 {
@@ -106,46 +105,10 @@ static void check_journald(struct doctor *d)
 		            "journald cannot be reached: %s", strerror(errno));
 }
 
-/* Does a fanotify group, as fdinfo shows it, ask to be waited for? Marks show their
- * masks as "mask:HEX"; permission events are bits of it. */
-static bool waits_for_answers(const char *fdinfo)
+static bool is_permission_mark(void *userdata, const struct fan_owner_mark *mark)
 {
-	static const char key[] = " mask:";
-
-	for (const char *p = fdinfo; (p = strstr(p, key));) {
-		p += sizeof(key) - 1;
-		if (strtoull(p, NULL, 16) &
-		    (FAN_OPEN_PERM | FAN_ACCESS_PERM | FAN_OPEN_EXEC_PERM))
-			return true;
-	}
-	return false;
-}
-
-static bool is_permission_listener(pid_t pid)
-{
-	_cleanup_(dir_closep) DIR *fds = NULL;
-	char path[64], name[320], *text = malloc(FDINFO_BYTES);
-	bool found = false;
-	struct dirent *e;
-
-	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
-	fds = text ? opendir(path) : NULL;
-	while (fds && !found && (e = readdir(fds))) {
-		char target[64];
-		ssize_t n =
-			readlinkat(dirfd(fds), e->d_name, target, sizeof(target) - 1);
-
-		if (n < 0)
-			continue;
-		target[n] = '\0';
-		if (strcmp(target, "anon_inode:[fanotify]") != 0)
-			continue;
-		snprintf(name, sizeof(name), "fdinfo/%s", e->d_name);
-		found = doctor_read_proc(pid, name, text, FDINFO_BYTES) == 0 &&
-		        waits_for_answers(text);
-	}
-	free(text);
-	return found;
+	(void)userdata;
+	return fan_owner_holds(mark);
 }
 
 static bool is_ours(const struct doctor *d, pid_t pid)
@@ -166,7 +129,7 @@ static void check_rivals(struct doctor *d)
 		pid_t pid = (pid_t)strtol(e->d_name, NULL, 10);
 		char comm[64];
 
-		if (pid <= 0 || is_ours(d, pid) || !is_permission_listener(pid))
+		if (pid <= 0 || is_ours(d, pid) || !fan_owner_visit(pid, is_permission_mark, NULL))
 			continue;
 		if (doctor_read_proc(pid, "comm", comm, sizeof(comm)) < 0)
 			continue;

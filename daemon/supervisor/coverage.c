@@ -125,6 +125,19 @@ static bool sb_marked(const struct watch_row *rows, size_t n, dev_t sb)
 	return false;
 }
 
+bool coverage_watches(const struct coverage *c, dev_t sb)
+{
+	return sb_marked(c->rows, c->n, sb);
+}
+
+bool coverage_watches_mount(const struct coverage *c, int mount_id)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (c->rows[i].id == mount_id)
+			return sb_marked(c->rows, c->n, c->rows[i].sb);
+	return false;
+}
+
 /* 1 marked (now or before), 0 not wanted, negative errno. */
 static int mark_entry(struct coverage *c, const struct mount_entry *e, const struct wish *w)
 {

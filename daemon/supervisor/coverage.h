@@ -48,6 +48,10 @@ size_t coverage_n_failed(const struct coverage *c);
 /* The row of the file system @dev (st_dev of a file) is on; NULL when unknown. */
 const struct coverage_row *coverage_find(const struct coverage *c, dev_t dev);
 
+/* Are opens there held? @sb and @mount_id as mountinfo names them; of the namespace we were started in. */
+bool coverage_watches(const struct coverage *c, dev_t sb);
+bool coverage_watches_mount(const struct coverage *c, int mount_id);
+
 /* Is a file system (as mountinfo names it) mounted in the namespace we were started in? */
 bool coverage_has(const struct coverage *c, dev_t sb);
 enum layers coverage_layers(const struct coverage *c);

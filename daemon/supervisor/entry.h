@@ -27,6 +27,7 @@ enum journal_event {
 	JOURNAL_CACHE_FLUSHED,
 	JOURNAL_POLICY_CHANGED,
 	JOURNAL_MARK_FAILED,
+	JOURNAL_RIVAL,             /* somebody else answers for opens, too */
 	JOURNAL_CANARY,            /* the bait could be opened */
 	JOURNAL_OVERFLOW,          /* the kernel's queue lost events */
 	JOURNAL_QUARANTINED,       /* a file was taken */

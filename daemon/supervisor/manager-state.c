@@ -28,6 +28,7 @@
 #include "daemon/supervisor/quarantine.h"
 #include "daemon/supervisor/renew.h"
 #include "daemon/supervisor/requests.h"
+#include "daemon/supervisor/rivals.h"
 
 static const char *const state_names[] = {
 	[STATE_STARTING] = "starting",     [STATE_ENFORCING] = "enforcing",
@@ -124,6 +125,7 @@ size_t manager_reasons(const struct manager *m, const char **reasons, size_t max
 		m->mark_error,
 		foreign_reason(m->foreign),
 		canary_reason(m->canary),
+		rivals_reason(m->rivals),
 		m->last_reload_error,
 		mode_warning(m),
 	};

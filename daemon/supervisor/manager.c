@@ -42,6 +42,7 @@
 #include "daemon/supervisor/quarantine.h"
 #include "daemon/supervisor/renew.h"
 #include "daemon/supervisor/requests.h"
+#include "daemon/supervisor/rivals.h"
 #include "daemon/supervisor/server.h"
 #include "daemon/supervisor/statistics.h"
 #include "daemon/supervisor/stderr.h"
@@ -286,6 +287,8 @@ static int init_parts(struct manager *m)
 	if (r == 0)
 		r = foreign_new(m, &m->foreign);
 	if (r == 0)
+		r = rivals_new(m, &m->rivals);
+	if (r == 0)
 		r = canary_new(m, &m->canary);
 	if (r == 0)
 		r = drain_new(m, &m->drain);
@@ -341,6 +344,7 @@ static void deinit(struct manager *m)
 	m->broker = broker_free(m->broker);
 	m->holder = holder_free(m->holder);
 	m->handover = handover_free(m->handover);
+	m->rivals = rivals_free(m->rivals);
 	m->foreign = foreign_free(m->foreign);
 	m->coverage = coverage_free(m->coverage);
 	m->guard = fd_close(m->guard);
@@ -371,13 +375,8 @@ int manager_run(const struct manager_options *options)
 		.runtime_dir = options->runtime_dir,
 		.state_dir = options->state_dir,
 		.started = clock_now(),
-		.group = -1,
-		.guard = -1,
-		.home = -1,
-		.shared_fd = -1,
-		.facts_kick = -1,
-		.audit_kick = -1,
-		.hold_kick = -1,
+		.group = -1, .guard = -1, .home = -1, .shared_fd = -1,
+		.facts_kick = -1, .audit_kick = -1, .hold_kick = -1,
 	};
 	int r;
 

@@ -24,6 +24,7 @@ struct loader;      /* loader.h: the next generation on its way */
 struct drain;       /* drain.h: records out of shared memory */
 struct broker;      /* broker.h: own thread */
 struct foreign;     /* foreign.h: other mount namespaces */
+struct rivals;      /* rivals.h: who else answers for opens */
 struct holder;      /* holder.h: own thread */
 struct handover;    /* handover.h: a pair of the custosd before */
 struct canary;      /* canary.h: are opens judged? */
@@ -80,6 +81,7 @@ struct manager {
 	struct renew *renew;      /* NULL: none is under way */
 	bool renew_at_end;        /* renew.c: the program in our place is to be executed */
 	struct foreign *foreign;
+	struct rivals *rivals;
 	struct canary *canary;
 	int home;                 /* mount namespace we were started in; -1 */
 	int group, guard, shared_fd, facts_kick, audit_kick, hold_kick; /* -1 when not open */
