@@ -16,8 +16,10 @@ rule Custos_Python_Request_To_Command
 		$cgi = /\b(os\.(system|popen)|subprocess\.(call|run|Popen|check_output|getoutput|getstatusoutput)|commands\.getoutput|eval|exec)\s{0,4}\(\s{0,4}([a-zA-Z_.]{1,24}\()?\s{0,4}\w{1,24}\.(getvalue|getfirst)\s{0,4}\(/
 		$web = /\b(os\.(system|popen)|subprocess\.(call|run|Popen|check_output|getoutput|getstatusoutput)|commands\.getoutput)\s{0,4}\(\s{0,4}([a-zA-Z_.]{1,24}\()?\s{0,4}(self\.)?request\.(args|form|values|cookies|headers|GET|POST|query|params|get_argument)\b/
 		$code = /\b(eval|exec)\s{0,4}\(\s{0,4}(base64\.b64decode\()?(self\.)?request\.(args|form|values|cookies|headers|GET|POST|query|params|get_argument)\b/
+		// StringIO has a getvalue(), too
+		$form = /\bFieldStorage\s{0,4}\(/
 	condition:
-		filesize < 1MB and $import and any of ($cgi, $web, $code)
+		filesize < 1MB and $import and ($web or $code or ($cgi and $form))
 }
 
 rule Custos_Python_Command_Page

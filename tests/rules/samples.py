@@ -135,10 +135,11 @@ SAMPLES = {
          script("aspx", "<% byte[] b = Request.BinaryRead(Request.ContentLength); Save(b); %>")]),
     "Custos_Python_Request_To_Command": (
         [script("py", "import os\nos.po¦pen(req¦uest.args.get('c')).read()"),
-         script("py", "import cgi, os\nos.sys¦tem(form.get¦value('c'))"),
+         script("py", "import cgi, os\nform = cgi.FieldStorage()\nos.sys¦tem(form.get¦value('c'))"),
          script("py", "from flask import request\nex¦ec(base64.b64¦decode(req¦uest.form['c']))")],
         [script("py", "import os\nname = request.args.get('c')\nos.popen('date')"),
          script("py", "from django.db import models\nself.eval(request); execute(request.GET)"),
+         script("py", "import os\ncode = io.StringIO()\nexec(code.getvalue(), names)"),
          b"How not to do it: os.po" + b"pen(req" + b"uest.args['c'])"]),
     "Custos_Python_Command_Page": (
         [script("py", "import cgi, os\nc = cgi.Field¦Storage().get¦value('cm¦d')\nprint(os.po¦pen(c).read())")],
