@@ -57,6 +57,8 @@ int verb_reload(struct ctl *ctl, int argc, char **argv);
 int verb_convert(struct ctl *ctl, int argc, char **argv);
 int verb_cache(struct ctl *ctl, int argc, char **argv);
 int verb_mode(struct ctl *ctl, int argc, char **argv);
+int verb_metrics(struct ctl *ctl, int argc, char **argv);
+int verb_check(struct ctl *ctl, int argc, char **argv); /* with exit codes of its own */
 int verb_doctor(struct ctl *ctl, int argc, char **argv);
 
 /* Find argv[0] in @verbs and run it; CTL_ERROR with a message when there is none. */

@@ -24,6 +24,8 @@ static const struct verb verbs[] = {
 	{"status", "[--field NAME]", "What is protected, and what is wrong",
          verb_status},
 	{"health", "[--field NAME]", "The same", verb_status},
+	{"metrics", "[-o FILE]", "The status in the text format of Prometheus", verb_metrics},
+	{"check", "", "One line for Nagios, Icinga and the like, and their exit status", verb_check},
 	{"doctor", "", "Check host and daemon, with remedies", verb_doctor},
 	{"events", "[-f] [-n N] [--since SEQ] [--verdict V]", "What was judged lately",
          verb_events},

@@ -71,6 +71,30 @@ if [ "$(id -u)" -ne 0 ]; then
 	exit 77
 fi
 
+# Every sample has a type, names and labels are of the characters they may have, and no path is a label.
+expect metrics 0 '^custos_decisions_total{answer="deny"} 2$' c metrics
+expect metrics-state 0 '^custos_state{state="enforcing"} 1$' c metrics
+expect metrics-mounts 0 '^custos_mounts{state="excluded",seen="host"} 1$' c metrics
+expect metrics-bundle 0 '^custos_bundle_created_timestamp_seconds{channel="base"} 1795' c metrics
+expect metrics-arguments 2 'takes 0 arguments' c metrics x
+expect metrics-option 2 '' c metrics --nonsense
+c metrics | awk '
+	/^# TYPE / { type[$3] = 1; next }
+	/^# HELP / { next }
+	!/^custos_[a-z_]+({[a-z]+="[a-zA-Z0-9._-]*"(,[a-z]+="[a-z]*")*})? -?[0-9.]+$/ { print "odd: " $0; bad = 1 }
+	{ name = $0; sub(/[{ ].*/, "", name); if (!type[name]) { print "no type: " $0; bad = 1 } n++ }
+	END { exit bad || n < 40 }' || { echo 'FAIL metrics: not what Prometheus takes'; failures=$((failures + 1)); }
+expect metrics-file 0 '' c metrics -o "$dir/custos.prom"
+grep -q '^custos_up 1$' "$dir/custos.prom" || { echo 'FAIL metrics -o'; failures=$((failures + 1)); }
+expect metrics-down 3 'is not running' "$ctl" --socket "$dir/none" metrics -o "$dir/custos.prom"
+grep -q '^custos_up 0$' "$dir/custos.prom" || { echo 'FAIL metrics down'; failures=$((failures + 1)); }
+expect metrics-nowhere 2 'No such file' c metrics -o "$dir/none/custos.prom"
+[ "$(find "$dir" -name 'custos.prom*' | wc -l)" -eq 1 ] || { echo 'FAIL metrics left something'; failures=$((failures + 1)); }
+
+expect check 1 '^CUSTOS WARNING - enforcing: .* | events=7c denied=2c ' c check
+expect check-down 2 '^CUSTOS CRITICAL - custosd is not running' "$ctl" --socket "$dir/none" check
+expect check-arguments 3 'takes 0 arguments' c check x
+
 expect status 0 '^enforcing, 1 warning$' c status
 expect status-coverage 0 'excluded' c status
 expect status-refused 0 'refused    3 opens by the kernel alone' c status
@@ -148,6 +172,10 @@ cp "$ctl" "$dir/custosctl" && chmod 0755 "$dir/custosctl"
 expect denied 4 'permission denied' setpriv --reuid 65534 --regid 65534 --clear-groups \
 	"$dir/custosctl" --socket "$socket" status
 chmod 0600 "$socket"
+expect metrics-denied 4 'no permission' setpriv --reuid 65534 --regid 65534 --clear-groups \
+	"$dir/custosctl" --socket "$socket" metrics
+expect check-denied 3 'CUSTOS UNKNOWN - no permission' setpriv --reuid 65534 --regid 65534 --clear-groups \
+	"$dir/custosctl" --socket "$socket" check
 expect denied-connect 4 'no permission to connect' setpriv --reuid 65534 --regid 65534 \
 	--clear-groups "$dir/custosctl" --socket "$socket" status
 
