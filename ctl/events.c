@@ -54,6 +54,7 @@ static void print_event(const struct ctl *ctl, json_t *e)
 		printf(" uid=%" PRId64, out_int(e, "uid"));
 	print_optional(e, "exe", "exe");
 	print_optional(e, "unit", "unit");
+	print_optional(e, "container", "container");
 	print_optional(e, "policyLine", "policy");
 	printf(" seq=%" PRId64 "\n", out_int(e, "seq"));
 	(void)fflush(stdout); /* main() checks the stream at the end */

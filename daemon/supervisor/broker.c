@@ -8,7 +8,6 @@
  */
 #include "daemon/supervisor/broker.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -20,6 +19,8 @@
 #include <unistd.h>
 
 #include "custos/cleanup.h"
+
+#include "daemon/supervisor/cgroup.h"
 
 struct broker {
 	struct shared *shared;
@@ -94,62 +95,16 @@ static void read_cgroup(pid_t pid, struct facts *f)
 	(void)snprintf(f->cgroup, sizeof(f->cgroup), "%s", line); /* cut: only longer than any real one */
 }
 
-static bool has_suffix(const char *s, size_t len, const char *suffix)
-{
-	size_t n = strlen(suffix);
-
-	return len > n && strncmp(s + len - n, suffix, n) == 0;
-}
-
-static void copy_part(char *to, size_t size, const char *from, size_t len)
-{
-	len = MIN(len, size - 1);
-	memcpy(to, from, len);
-	to[len] = '\0';
-}
-
-void cgroup_unit(const char *cgroup, char *unit, size_t unit_size, char *slice, size_t slice_size)
-{
-	unit[0] = slice[0] = '\0';
-	for (const char *p = cgroup; *p;) {
-		size_t len;
-
-		p += *p == '/';
-		len = strcspn(p, "/");
-		if (has_suffix(p, len, ".slice"))
-			copy_part(slice, slice_size, p, len);
-		else if (has_suffix(p, len, ".service") || has_suffix(p, len, ".scope") ||
-		         has_suffix(p, len, ".socket") || has_suffix(p, len, ".mount") ||
-		         has_suffix(p, len, ".swap")) {
-			copy_part(unit, unit_size, p, len);
-			return; /* what is below belongs to the unit */
-		}
-		p += len;
-	}
-}
-
-bool cgroup_is_container(const char *cgroup)
-{
-	static const char *const marks[] = {
-		"/docker/",     "/docker-",  "/libpod-",   "/libpod_parent/", "/crio-",
-		"/cri-containerd-", "/kubepods", "/lxc/", "/lxc.payload",   "/machine.slice/machine-",
-		"/machine.slice/systemd-nspawn", "/containerd/", "/garden/",
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
-		if (strstr(cgroup, marks[i]))
-			return true;
-	return false;
-}
-
 bool broker_look_up(pid_t pid, struct facts *f)
 {
+	struct container container;
+
 	if (!read_ids(pid, f))
 		return false;
 	read_exe(pid, f);
 	read_cgroup(pid, f);
 	cgroup_unit(f->cgroup, f->unit, sizeof(f->unit), f->slice, sizeof(f->slice));
-	f->container = cgroup_is_container(f->cgroup);
+	f->container = cgroup_container(f->cgroup, &container);
 	return true;
 }
 

@@ -19,7 +19,3 @@ struct broker *broker_free(struct broker *b);
 
 /* Fill in @f for process @pid from /proc: false when it is gone. Also used for statistics. */
 bool broker_look_up(pid_t pid, struct facts *f);
-
-/* Parts of a cgroup path; pure. Exposed for tests. Outputs are "" when there is none. */
-void cgroup_unit(const char *cgroup, char *unit, size_t unit_size, char *slice, size_t slice_size);
-bool cgroup_is_container(const char *cgroup);

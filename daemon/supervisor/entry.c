@@ -12,6 +12,7 @@
 #include <sys/sysmacros.h>
 #include <syslog.h>
 
+#include "cgroup.h"
 #include "custos/types.h"
 
 /* Made with systemd-id128 new; never reused for another meaning. */
@@ -97,6 +98,7 @@ static void pair(struct fields *f, const char *key, const char *value)
 static void message_of_record(const struct entry *e, struct fields *f)
 {
 	const struct record *r = &e->record;
+	struct container c;
 
 	fields_begin(f, "MESSAGE");
 	fields_append(f, record_action_name(r->action));
@@ -107,6 +109,8 @@ static void message_of_record(const struct entry *e, struct fields *f)
 		fields_append(f, " uid=");
 		fields_append_u64(f, r->uid);
 		pair(f, "unit", r->unit);
+		if (r->container && cgroup_container(r->cgroup, &c))
+			pair(f, "container", c.id);
 	}
 	fields_append(f, " pid=");
 	fields_append_u64(f, r->pid);
@@ -192,6 +196,8 @@ static void add_if_set(struct fields *f, const char *name, const char *value)
 
 static void describe_subject(const struct record *r, struct fields *f)
 {
+	struct container c;
+
 	fields_add_u64(f, "PROCESS_PID", r->pid);
 	/* journald adds OBJECT_SYSTEMD_UNIT and others of this process by itself. */
 	fields_add_u64(f, "OBJECT_PID", r->pid);
@@ -201,8 +207,11 @@ static void describe_subject(const struct record *r, struct fields *f)
 	add_if_set(f, "PROCESS_EXECUTABLE", r->exe);
 	add_if_set(f, "CUSTOS_UNIT", r->unit);
 	add_if_set(f, "CUSTOS_CGROUP", r->cgroup);
-	if (r->container)
-		fields_add_str(f, "CUSTOS_CONTAINER", "1");
+	if (!r->container || !cgroup_container(r->cgroup, &c))
+		return;
+	fields_add_str(f, "CUSTOS_CONTAINER", "1");
+	add_if_set(f, "CONTAINER_ID", c.id);
+	add_if_set(f, "CONTAINER_RUNTIME", c.runtime);
 }
 
 static void describe_decision(const struct entry *e, struct fields *f)

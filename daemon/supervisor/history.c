@@ -17,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cgroup.h"
+
 struct history {
 	struct history_event
 		*slots[HISTORY_EVENTS_MAX]; /* NULL: lost for want of memory */
@@ -73,11 +75,16 @@ static const char *pack(char **p, const char *s)
 
 static struct history_event *event_new(const struct record *r, const char *policy_line)
 {
-	size_t size = sizeof(struct history_event) + strlen(r->path) + strlen(r->exe) +
-	              strlen(r->unit) + strlen(r->rule) + strlen(policy_line) + 5;
-	struct history_event *e = malloc(size);
+	struct container c = {.runtime = ""};
+	struct history_event *e;
+	size_t size;
 	char *p;
 
+	if (r->container)
+		(void)cgroup_container(r->cgroup, &c); /* false: it says so, but not which */
+	size = sizeof(*e) + strlen(r->path) + strlen(r->exe) + strlen(r->unit) + strlen(c.id) +
+	       strlen(r->rule) + strlen(policy_line) + 6;
+	e = malloc(size);
 	if (!e)
 		return NULL;
 	*e = (struct history_event){
@@ -91,6 +98,7 @@ static struct history_event *event_new(const struct record *r, const char *polic
 		.reason = r->reason,
 		.flags = r->flags,
 		.generation = r->generation,
+		.runtime = c.runtime,
 		.size = size,
 	};
 	memcpy(e->sha256, r->sha256, sizeof(e->sha256));
@@ -98,6 +106,7 @@ static struct history_event *event_new(const struct record *r, const char *polic
 	e->path = pack(&p, r->path);
 	e->exe = pack(&p, r->exe);
 	e->unit = pack(&p, r->unit);
+	e->container = pack(&p, c.id);
 	e->rule = pack(&p, r->rule);
 	e->policy_line = pack(&p, policy_line);
 	return e;

@@ -50,7 +50,10 @@ static int set_subject(json_t *o, const struct history_event *e)
 	if (json_object_set_new(o, "uid", reply_int(e->uid)) < 0 ||
 	    reply_set_text(o, "exe", e->exe) < 0)
 		return -ENOMEM;
-	return reply_set_text(o, "unit", e->unit);
+	if (reply_set_text(o, "unit", e->unit) < 0 ||
+	    reply_set_text(o, "container", e->container) < 0)
+		return -ENOMEM;
+	return reply_set_text(o, "containerRuntime", e->runtime);
 }
 
 static int set_sha256(json_t *o, const struct history_event *e)
