@@ -45,6 +45,8 @@ struct churn {
 	uint64_t budget;     /* malicious opens per process; 0 = no limit */
 	unsigned pause_usec; /* after a malicious open */
 	unsigned pass_pause_usec;
+	uint64_t slow_usec;  /* opens of this length and more are listed */
+	int slow_fd;         /* there, opened to append; -1: they are not */
 };
 
 static uint64_t now_usec(void)
@@ -83,6 +85,17 @@ static void note_wrong(struct totals *t, const char *path, const char *got)
 		fprintf(stderr, "churn: wrong answer for %s: %s\n", path, got);
 }
 
+/* "BEGAN ENDED" in microseconds of CLOCK_REALTIME, as bash's EPOCHREALTIME has them. */
+static void list_slow(struct churn *c, uint64_t spent_usec)
+{
+	struct timespec ts;
+	unsigned long long now;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	now = (unsigned long long)ts.tv_sec * 1000000 + (unsigned long long)ts.tv_nsec / 1000;
+	dprintf(c->slow_fd, "%llu %llu\n", now - spent_usec, now);
+}
+
 static void open_one(struct churn *c, size_t i)
 {
 	bool malicious = c->lines[i][0] == EXPECT_MALICIOUS;
@@ -92,6 +105,8 @@ static void open_one(struct churn *c, size_t i)
 	int fd = open(path, O_RDONLY | O_CLOEXEC), err = errno;
 
 	spent = now_usec() - start;
+	if (c->slow_fd >= 0 && spent >= c->slow_usec)
+		list_slow(c, spent);
 	slowest = atomic_load_explicit(&t->slowest_usec, memory_order_relaxed);
 	while (spent > slowest && !atomic_compare_exchange_weak_explicit(
 					  &t->slowest_usec, &slowest, spent,
@@ -186,17 +201,17 @@ static int usage(void)
 {
 	fprintf(stderr,
 	        "usage: churn [-p PROCS] [-b BUDGET] [-u PAUSE_USEC] [-d DENIALS] "
-	        "[-w PASS_PAUSE_USEC] LIST < pipe\n");
+	        "[-w PASS_PAUSE_USEC] [-s SLOW_USEC -S SLOW_LIST] LIST < pipe\n");
 	return 2;
 }
 
 int main(int argc, char **argv)
 {
-	struct churn c = {.n_procs = 8};
+	struct churn c = {.n_procs = 8, .slow_fd = -1};
 	const char *denials = NULL;
 	int opt, r;
 
-	while ((opt = getopt(argc, argv, "p:b:u:d:w:")) != -1) {
+	while ((opt = getopt(argc, argv, "p:b:u:d:w:s:S:")) != -1) {
 		if (opt == 'p')
 			c.n_procs = (unsigned)strtoul(optarg, NULL, 10);
 		else if (opt == 'b')
@@ -207,6 +222,10 @@ int main(int argc, char **argv)
 			c.pass_pause_usec = (unsigned)strtoul(optarg, NULL, 10);
 		else if (opt == 'd')
 			denials = optarg;
+		else if (opt == 's')
+			c.slow_usec = strtoull(optarg, NULL, 10);
+		else if (opt == 'S')
+			c.slow_fd = open(optarg, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 		else
 			return usage();
 	}
