@@ -50,6 +50,8 @@ static const struct metric gauges[] = {
 	{"held_files", "Files that nobody need ask about", "counters", "heldFiles", 1},
 	{"oldest_pending_seconds", "How long the oldest open has waited for its answer", "counters",
 	 "oldestPendingUsec", USEC},
+	{"gap_seconds", "How long nobody had answered for opens when the daemon started, at most", "counters",
+	 "gapUsec", USEC},
 	{"uptime_seconds", "Age of the daemon", NULL, "uptimeUsec", USEC},
 	{"generation", "Generation of rules and policy in force", "rules", "generation", 1},
 };

@@ -89,6 +89,9 @@ static void print_facts(json_t *s)
 	       out_int(n, "scans"), out_int(n, "timeouts"), out_int(n, "errors"),
 	       out_int(n, "scannerRestarts"),
 	       out_usec(out_int(n, "oldestPendingUsec"), time));
+	if (out_int(n, "gapUsec") > 0)
+		printf("gap        nobody had answered for opens for up to %s when this custosd started\n",
+		       out_usec(out_int(n, "gapUsec"), time));
 	if (out_int(n, "refusedByKernel") > 0)
 		printf("refused    %" PRId64
 		       " opens by the kernel alone, which could not open them for custosd\n",

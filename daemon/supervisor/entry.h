@@ -27,6 +27,7 @@ enum journal_event {
 	JOURNAL_CACHE_FLUSHED,
 	JOURNAL_POLICY_CHANGED,
 	JOURNAL_MARK_FAILED,
+	JOURNAL_GAP,               /* nobody answered for a time, and nobody had asked for that */
 	JOURNAL_RIVAL,             /* somebody else answers for opens, too */
 	JOURNAL_CANARY,            /* the bait could be opened */
 	JOURNAL_OVERFLOW,          /* the kernel's queue lost events */

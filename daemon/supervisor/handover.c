@@ -12,6 +12,9 @@
  * The two meet at a FIFO: every process of a pair holds it open, for reading too. Opened for writing alone it tells
  * whether there is any (ENXIO: none), what is written there reaches all of them, and the last one's end is an
  * error on our side. No pid is stored that could be somebody else's by then.
+ *
+ * Its times tell when custosd was last alive, by the clock that counts from boot: when nobody is left who could
+ * hand over, opens have passed unjudged since then. An orderly end sets them to 0.
  */
 #include "daemon/supervisor/handover.h"
 
@@ -24,12 +27,14 @@
 #include <unistd.h>
 
 #include "custos/cleanup.h"
+#include "custos/clock.h"
 
 #include "daemon/shared.h"
 #include "daemon/supervisor/journal.h"
 
 #define BURY_USEC        (100 * 1000)
 #define BURY_LOOKS_AFTER 10
+#define BEAT_USEC        USEC_PER_SEC
 
 struct handover {
 	struct manager *m;
@@ -37,9 +42,45 @@ struct handover {
 	int heir;                   /* for the pair: for reading alone, the seal lets nothing out */
 	int predecessor;            /* writing end of the one before; -1: nobody is there */
 	char *path, *new_path;
-	sd_event_source *gone, *bury;
+	sd_event_source *gone, *bury, *beat;
+	nsec_t last_beat;           /* of the one before, CLOCK_BOOTTIME; 0: it ended as it should, or there was none */
+	usec_t gap;                 /* how long nobody answered before us, at most */
 	unsigned n_looks;           /* since it has gone */
 };
+
+static nsec_t boot_time(void)
+{
+	struct timespec ts = {0};
+
+	(void)clock_gettime(CLOCK_BOOTTIME, &ts);
+	return (nsec_t)timespec_nsec(&ts);
+}
+
+static void set_times(const struct handover *h, nsec_t when)
+{
+	const struct timespec ts = {.tv_sec = (time_t)(when / NSEC_PER_SEC),
+	                            .tv_nsec = (long)(when % NSEC_PER_SEC)};
+	const struct timespec times[2] = {ts, ts};
+
+	(void)futimens(h->fifo, times); /* without it a gap is told too long */
+}
+
+static int on_beat(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	set_times(userdata, boot_time());
+	(void)sd_event_source_set_time(source, usec + BEAT_USEC);
+	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+/* Before it is opened: without a reader it cannot be. */
+static nsec_t read_last_beat(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) < 0 || !S_ISFIFO(st.st_mode) || st.st_uid != geteuid())
+		return 0;
+	return (nsec_t)timespec_nsec(&st.st_mtim);
+}
 
 /* Only one that root made: the runtime directory is ours, but it may be a test's. */
 static int open_predecessor(const char *path)
@@ -67,6 +108,7 @@ int handover_new(struct manager *m, struct handover **ret)
 		h->new_path = NULL;
 	if (!h->path || !h->new_path)
 		return -ENOMEM;
+	h->last_beat = read_last_beat(h->path);
 	h->predecessor = open_predecessor(h->path);
 	if (unlink(h->new_path) < 0 && errno != ENOENT)
 		return -errno;
@@ -83,6 +125,7 @@ struct handover *handover_free(struct handover *h)
 		return NULL;
 	h->gone = sd_event_source_disable_unref(h->gone);
 	h->bury = sd_event_source_disable_unref(h->bury);
+	h->beat = sd_event_source_disable_unref(h->beat);
 	if (h->new_path)
 		(void)unlink(h->new_path); /* ENOENT: it was announced */
 	(void)fd_close(h->fifo);
@@ -142,21 +185,40 @@ static int on_gone(sd_event_source *source, int fd, uint32_t revents, void *user
 	return 0;
 }
 
+/* Nobody was left: since when? A time from after now is of an earlier boot, or no beat of ours. */
+static void tell_gap(struct handover *h)
+{
+	const nsec_t now = boot_time();
+
+	if (h->last_beat == 0 || h->last_beat > now)
+		return;
+	h->gap = (now - h->last_beat) / NSEC_PER_USEC;
+	journal_event(h->m->journal, JOURNAL_GAP, LOG_ERR,
+	              "opens were not judged for up to %.1f s: custosd and all that answered for it had ended "
+	              "without handing over", (double)h->gap / USEC_PER_SEC);
+}
+
 int handover_announce(struct handover *h)
 {
 	uint64_t now;
 	int r;
 
+	set_times(h, boot_time());
 	if (rename(h->new_path, h->path) < 0)
 		return -errno;
-	if (h->predecessor < 0)
+	(void)sd_event_now(h->m->event, CLOCK_MONOTONIC, &now);
+	r = sd_event_add_time(h->m->event, &h->beat, CLOCK_MONOTONIC, now + BEAT_USEC, 0, on_beat, h);
+	if (r < 0)
+		return r;
+	if (h->predecessor < 0) {
+		tell_gap(h);
 		return 0;
+	}
 	/* They look at whether there is something to read, and nobody reads it. */
 	if (write(h->predecessor, "", 1) < 0 && errno == EPIPE) {
 		h->predecessor = fd_close(h->predecessor);
 		return 0;
 	}
-	(void)sd_event_now(h->m->event, CLOCK_MONOTONIC, &now);
 	r = sd_event_add_io(h->m->event, &h->gone, h->predecessor, 0, on_gone, h);
 	return r < 0 ? r : sd_event_add_time(h->m->event, &h->bury, CLOCK_MONOTONIC, now, 1, on_bury, h);
 }
@@ -164,4 +226,15 @@ int handover_announce(struct handover *h)
 bool handover_pending(const struct handover *h)
 {
 	return h->predecessor >= 0;
+}
+
+void handover_end(struct handover *h)
+{
+	h->beat = sd_event_source_disable_unref(h->beat);
+	set_times(h, 0);
+}
+
+usec_t handover_gap(const struct handover *h)
+{
+	return h->gap;
 }

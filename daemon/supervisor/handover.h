@@ -28,3 +28,9 @@ int handover_announce(struct handover *h);
 
 /* An earlier pair still answers, too. */
 bool handover_pending(const struct handover *h);
+
+/* Marks go because that was asked for, and nobody follows: no gap is to be told. */
+void handover_end(struct handover *h);
+
+/* How long before our start nobody answered for opens, at most, although a custosd was meant to; 0: no such time. */
+usec_t handover_gap(const struct handover *h);

@@ -22,6 +22,7 @@
 #include "daemon/supervisor/foreign.h"
 #include "daemon/supervisor/holder.h"
 #include "daemon/supervisor/drain.h"
+#include "daemon/supervisor/handover.h"
 #include "daemon/supervisor/journal.h"
 #include "daemon/supervisor/loader.h"
 #include "daemon/supervisor/pair.h"
@@ -166,6 +167,7 @@ void manager_counters(const struct manager *m, struct manager_counters *ret)
 		.timeouts = stats_sum(s, COUNT_TIMEOUTS),
 		.errors = stats_sum(s, COUNT_ERRORS),
 		.scanner_restarts = pair_restarts(m->pair),
+		.gap_usec = handover_gap(m->handover),
 		.oldest_pending_usec = slots_oldest_pending(shared_slots(m->shared), N_SLOTS,
 		                                            clock_now()) / NSEC_PER_USEC,
 	};

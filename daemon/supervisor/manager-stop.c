@@ -11,6 +11,7 @@
 
 #include "daemon/supervisor/canary.h"
 #include "daemon/supervisor/coverage.h"
+#include "daemon/supervisor/handover.h"
 #include "daemon/supervisor/journal.h"
 #include "daemon/supervisor/lifecycle.h"
 #include "daemon/supervisor/pair.h"
@@ -23,6 +24,7 @@ void manager_stop(struct manager *m)
 	m->stopping = true;
 	(void)sd_notify(0, "STOPPING=1");
 	journal_event(m->journal, JOURNAL_STOPPING, LOG_INFO, "stopping");
+	handover_end(m->handover);
 	/* Marks first: from here on opens pass, and the queue that is left can empty. */
 	canary_stop(m->canary);
 	coverage_drop(m->coverage);

@@ -115,6 +115,7 @@ struct manager_counters {
 	uint64_t closes_skipped;    /* written files that were not scanned: too many at once */
 	uint64_t scanner_restarts, dropped_detections, dropped_routine;
 	usec_t oldest_pending_usec;
+	usec_t gap_usec;     /* before our start nobody answered, for so long at most */
 };
 void manager_counters(const struct manager *m, struct manager_counters *ret);
 

@@ -89,7 +89,8 @@ static json_t *counters_json(const struct manager *m)
 
 	manager_counters(m, &n);
 	return json_pack(
-		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
+		"s:o}",
 		"events", reply_int(n.events), "allowed", reply_int(n.allowed),
 		"denied", reply_int(n.denied), "cacheHits", reply_int(n.cache_hits),
 		"scans", reply_int(n.scans), "scannedBytes", reply_int(n.scanned_bytes),
@@ -102,7 +103,8 @@ static json_t *counters_json(const struct manager *m)
 		"scannerRestarts", reply_int(n.scanner_restarts), "droppedRecords",
 		reply_int(n.dropped_detections + n.dropped_routine),
 		"droppedDetections", reply_int(n.dropped_detections),
-		"oldestPendingUsec", reply_int(n.oldest_pending_usec));
+		"oldestPendingUsec", reply_int(n.oldest_pending_usec), "gapUsec",
+		reply_int(n.gap_usec));
 }
 
 static json_t *processes_json(const struct manager *m)
