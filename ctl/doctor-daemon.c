@@ -217,6 +217,22 @@ static void check_limits(struct doctor *d)
 		doctor_note(d, DOCTOR_OK, "limits", NULL, "enough descriptors");
 }
 
+/* Opens wait for the scanner: it must not wait for the swap. And what it has read does not belong there. */
+static void check_memory(struct doctor *d)
+{
+	char status[STATUS_BYTES];
+	uint64_t kib;
+
+	if (doctor_read_proc(doctor_pid(d, "scanner"), "status", status, sizeof(status)) < 0)
+		return; /* check_seal() has said so */
+	kib = status_number(status, "VmLck", 10);
+	if (kib > 0 && kib != UINT64_MAX)
+		doctor_note(d, DOCTOR_OK, "memory", NULL, "the scanner's is never swapped out");
+	else
+		doctor_note(d, DOCTOR_WARN, "memory", "set LimitMEMLOCK=infinity in the unit",
+		            "the scanner may be swapped out, with bytes of files in it");
+}
+
 static void check_losses(struct doctor *d)
 {
 	json_t *n = json_object_get(d->status, "counters");
@@ -253,5 +269,6 @@ void doctor_daemon(struct doctor *d)
 	check_network(d, "supervisor");
 	check_network(d, "scanner");
 	check_limits(d);
+	check_memory(d);
 	check_losses(d);
 }

@@ -281,6 +281,7 @@ static inline struct ring *shared_routine(struct shared *sh)
 struct settings {
 	uint64_t max_file_size_bytes; /* unless the policy line says otherwise */
 	uint64_t largest_bytes;       /* that any policy line allows: what engines make room for */
+	uint64_t scanner_memory_bytes; /* private memory of a scanner, at most */
 	nsec_t timeout;
 	uint32_t n_workers;
 	uint32_t n_readers;

@@ -45,6 +45,7 @@ static void start_keeper(struct keeper *k, const struct message *order, int cont
 		/* @control stays the anchor's to close: there is one table, and its number may be an
 		 * event's a moment later. */
 		(void)prctl(PR_SET_NAME, "custos-keeper");
+		keeper_lock_memory(k);
 		heir_inherit(k, order);
 		keeper_run(k);
 	}
@@ -75,8 +76,10 @@ static _Noreturn void anchor_run(struct keeper *k)
 	 * only cost room. */
 	generation_unload(&k->current);
 	generation_unload(&k->pending);
+	keeper_lock_memory(k);
 	*k = (struct keeper){
-		.shared = k->shared, .cache = k->cache, .all_woken = k->all_woken};
+		.shared = k->shared, .cache = k->cache, .all_woken = k->all_woken,
+		.locks_memory = k->locks_memory};
 	while (obey(k))
 		;
 	/* Not known to the supervisor (the keeper died before it could say so), or not needed any more. */

@@ -124,6 +124,7 @@ int children_start(struct keeper *k, const struct generation *g, bool trial)
 		.cache = k->cache,
 		.place = (unsigned)place,
 		.all_woken = k->all_woken,
+		.locks_memory = k->locks_memory,
 		.number = number,
 		.generation = g->number,
 		.settings = g->settings,

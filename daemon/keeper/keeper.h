@@ -57,6 +57,7 @@ struct keeper {
 	unsigned n_strangers; /* lost scanners of earlier keepers; the supervisor counts
 	                         them */
 	unsigned n_culprits;  /* ever; the rows are used in turn */
+	bool locks_memory; /* it may be kept out of the swap */
 	bool all_woken; /* readers, by each event: one on every CPU (docs/adr/0010) */
 	bool stopping;
 	nsec_t orphaned_at;        /* the supervisor is gone; 0: it is not */
@@ -76,6 +77,8 @@ struct keeper {
 /* setup.c: descriptors at their fixed numbers, identity and rights given up. 0 or negative errno. */
 int keeper_descriptors(struct keeper *k);
 int keeper_seal(uid_t uid, gid_t gid);
+/* Of this process, after each clone. */
+void keeper_lock_memory(const struct keeper *k);
 
 /* generation.c */
 int generation_load(struct generation *g, const struct message *msg, const int *fds, char *why,

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "custos/engine.h"
+#include "custos/sandbox.h"
 #include "custos/shm.h"
 
 #include "daemon/keeper/keeper.h"
@@ -79,6 +80,8 @@ int main(int argc, char **argv)
 	r = engine_global_init();
 	if (r < 0)
 		return fail("engine", r);
+	keeper.locks_memory = sandbox_may_lock_memory();
+	keeper_lock_memory(&keeper);
 	r = keeper_seal(uid, gid);
 	if (r < 0)
 		return fail("seal", r);

@@ -125,6 +125,12 @@ int keeper_descriptors(struct keeper *k)
 	return r < 0 ? r : fill_the_rest();
 }
 
+void keeper_lock_memory(const struct keeper *k)
+{
+	if (k->locks_memory)
+		(void)sandbox_lock_memory(); /* what then may be paged out is slower, not wrong; doctor tells */
+}
+
 static const int keeper_calls[] = {
 	/* all that a scanner may do, because a scanner starts as a copy of this process */
 	SYS_read, SYS_write, SYS_pread64, SYS_close, SYS_fstat, SYS_fstatfs, SYS_newfstatat,
@@ -138,7 +144,7 @@ static const int keeper_calls[] = {
 #endif
 	/* what it takes to start one: process, threads, its own tighter filter */
 	SYS_clone3, SYS_clone, SYS_set_robust_list, SYS_rseq, SYS_rt_sigaction, SYS_prctl,
-	SYS_seccomp, SYS_sched_getaffinity, SYS_sched_setaffinity,
+	SYS_seccomp, SYS_sched_getaffinity, SYS_sched_setaffinity, SYS_mlockall,
 	/* what it takes to end one */
 	SYS_wait4, SYS_kill,
 	/* loading the next generation from sealed memory */
@@ -152,6 +158,8 @@ static const struct sandbox_call keeper_limited[] = {
 	{SYS_dup3, 1, FD_CONTROL},
 	{SYS_dup3, 1, FD_ANCHOR},
 	{SYS_dup3, 1, FD_SELF_FDS},
+	/* a scanner's ceiling */
+	{SYS_prlimit64, 1, RLIMIT_DATA},
 	/* the scanner's */
 	{SYS_name_to_handle_at, 4, AT_EMPTY_PATH},
 };

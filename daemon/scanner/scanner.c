@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "custos/clock.h"
+#include "custos/sandbox.h"
 
 /* A scanner that cannot start says so by its exit code; the keeper reports it. */
 enum { EXIT_DRAINED = 0, EXIT_SEAL = 70, EXIT_MEMORY = 71, EXIT_THREAD = 72 };
@@ -252,6 +253,17 @@ static void await_threads(struct scanner *sc)
 	}
 }
 
+/* Before there are threads. Without the one it may be paged out, without the other the kernel ends it when there is no
+ * memory left: slower, or a scanner replaced. */
+static void bound_memory(const struct scanner_config *cfg)
+{
+	if (cfg->locks_memory)
+		(void)sandbox_lock_memory();
+#ifndef CUSTOS_SANITIZED /* terabytes of shadow */
+	(void)sandbox_limit_memory(cfg->settings.scanner_memory_bytes);
+#endif
+}
+
 void scanner_run(const struct scanner_config *cfg)
 {
 	static struct scanner sc; /* one per process; zeroed pages of its own after the clone */
@@ -261,6 +273,7 @@ void scanner_run(const struct scanner_config *cfg)
 	(void)sigprocmask(SIG_SETMASK, &all, NULL); /* threads inherit: only main takes SIGUSR1 */
 	(void)prctl(PR_SET_NAME, "custos-scanner");
 	atomic_store(&cfg->shared->place[cfg->place].pid, (uint32_t)getpid());
+	bound_memory(cfg);
 	prepare(&sc, cfg);
 	await_leave(&sc);
 	crash_watch(&sc);

@@ -37,6 +37,7 @@ struct scanner_config {
 	struct cache cache;         /* view of the verdict cache */
 	unsigned place;             /* 0 or 1: which fixed descriptors are ours */
 	bool all_woken;             /* readers, by each event; else the kernel picks one */
+	bool locks_memory;          /* out of the swap */
 	uint32_t number;            /* instance number, owner of our slots */
 	uint32_t generation;
 	struct settings settings;

@@ -24,6 +24,7 @@
 #include "daemon/supervisor/compile.h"
 #include "daemon/supervisor/pair.h"
 #include "daemon/supervisor/rules-kept.h"
+#include "daemon/supervisor/settings.h"
 
 #define WAITERS_MAX 64 /* as many as the admin socket has connections, and ourselves */
 
@@ -111,41 +112,12 @@ static void fail(struct loader *l, const char *what, int r)
 	finish(l, text);
 }
 
-static unsigned cpus(void)
-{
-	long n = sysconf(_SC_NPROCESSORS_ONLN);
-
-	return n < 1 ? 1 : (unsigned)n;
-}
-
-static uint64_t largest(const struct conf *c, const struct policy *p)
-{
-	uint64_t bytes = c->max_file_size_bytes;
-
-	for (size_t i = 0; i < policy_n_lines(p); i++)
-		bytes = MAX(bytes, policy_line(p, i)->max_size_bytes);
-	return bytes;
-}
-
-/* At least two workers by default: one may be busy with a large file. */
-static struct settings settings_of(const struct conf *c, const struct policy *p)
-{
-	return (struct settings){
-		.max_file_size_bytes = c->max_file_size_bytes,
-		.largest_bytes = largest(c, p),
-		.timeout = c->timeout,
-		.n_held_files = c->n_held_files,
-		.rescue = c->rescue,
-		.n_workers = MIN(c->n_workers ? c->n_workers : MAX(cpus(), 2U), (unsigned)WORKERS_MAX),
-		.n_readers = MIN(MAX(cpus(), 2U), (unsigned)READERS_MAX),
-	};
-}
-
 static void on_compiled(void *userdata, const struct compile_result *result, const char *error)
 {
 	struct loader *l = userdata;
 	int image_fd = result->image_fd;
-	struct settings s = settings_of(&l->conf, l->policy);
+	char why[SETTINGS_WHY_BYTES];
+	struct settings s;
 	_cleanup_(freep) char *text = NULL;
 	size_t len;
 	int policy_fd, r;
@@ -153,6 +125,11 @@ static void on_compiled(void *userdata, const struct compile_result *result, con
 	l->compile = NULL;
 	if (error) {
 		finish(l, error);
+		return;
+	}
+	if (settings_make(&l->conf, l->policy, image_fd, &s, why) < 0) {
+		(void)fd_close(image_fd);
+		finish(l, why);
 		return;
 	}
 	l->counts = result->counts;

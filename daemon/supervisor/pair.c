@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -148,6 +149,14 @@ void pair_tell_gone(struct pair *p, const siginfo_t *si)
 		(void)chan_send(p->control, &msg, sizeof(msg), NULL, 0, MSG_DONTWAIT);
 }
 
+/* Its memory is to be kept out of the swap (sandbox_lock_memory()); the unit says so, too. Where we may not, it is not. */
+static void allow_locked_memory(void)
+{
+	const struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
+
+	(void)setrlimit(RLIMIT_MEMLOCK, &all);
+}
+
 int pair_new(struct manager *m, const struct pair_fds *fds, uid_t uid, gid_t gid,
              const struct pair_listener *listener, struct pair **ret)
 {
@@ -173,6 +182,7 @@ int pair_new(struct manager *m, const struct pair_fds *fds, uid_t uid, gid_t gid
 		free(p);
 		return -ENOMEM;
 	}
+	allow_locked_memory();
 	*ret = p;
 	return 0;
 }

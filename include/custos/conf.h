@@ -14,6 +14,8 @@
 #define CONF_TIMEOUT_MAX        (60 * NSEC_PER_SEC)  /* half of the kernel's hung-task limit of 120 s */
 #define CONF_WORKERS_MAX        256
 #define CONF_MONITOR_MAX        (7 * 86400 * NSEC_PER_SEC) /* of an order: weakening always ends */
+#define CONF_SCANNER_MEMORY_MIN (UINT64_C(128) << 20)
+#define CONF_SCANNER_MEMORY_MAX (UINT64_C(1) << 40)
 #define CONF_CACHE_MEMORY_MIN   (UINT64_C(1) << 20)
 #define CONF_CACHE_MEMORY_MAX   (UINT64_C(4) << 30)
 #define CONF_HELD_FILES_MAX     32768 /* half of the unit's LimitNOFILE= */
@@ -48,6 +50,7 @@ struct conf {
 	nsec_t timeout;
 	unsigned n_workers;         /* 0: one per CPU */
 	uint64_t cache_memory_bytes;
+	uint64_t scanner_memory_bytes; /* 0: by the other limits */
 	unsigned n_namespaces;      /* other mount namespaces to cover; CONF_NAMESPACES_AUTO */
 	nsec_t canary;              /* between two rounds; 0: none */
 	unsigned n_held_files;      /* 0: none */

@@ -32,6 +32,21 @@ int sandbox_isolate(void);
  */
 int sandbox_harden_process(void);
 
+/**
+ * sandbox_lock_memory() - keep every page of this process out of the swap, from its first use on
+ *
+ * A process that must answer does not wait for a disk then, and bytes of files do not reach one. Not inherited
+ * by what is cloned. mlockall(2) with MCL_ONFAULT, Linux 4.4.
+ *
+ * Context: sandbox_may_lock_memory() said so: with a limit, mmap(2) would fail once it is reached.
+ */
+int sandbox_lock_memory(void);
+bool sandbox_may_lock_memory(void);
+
+/* Private writable memory, threads' stacks included, that this process may have: beyond, malloc(3) returns NULL.
+ * Of one that has more already. Context: lowers its own RLIMIT_DATA; no privilege needed. */
+int sandbox_limit_memory(uint64_t bytes);
+
 /* Become @uid and @gid without supplementary groups. Permitted capabilities are kept
  * until sandbox_drop_caps(). Context: CAP_SETUID and CAP_SETGID. */
 int sandbox_set_ids(uid_t uid, gid_t gid);

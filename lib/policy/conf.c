@@ -150,6 +150,14 @@ static int parse_mounts(const struct key *key, const char *value, void *field)
 	return 0;
 }
 
+static int parse_scanner_memory(const struct key *key, const char *value, void *field)
+{
+	if (strcmp(value, "auto") != 0)
+		return parse_size(key, value, field);
+	*(uint64_t *)field = 0;
+	return 0;
+}
+
 static int parse_namespaces(const struct key *key, const char *value, void *field)
 {
 	if (strcmp(value, "auto") != 0)
@@ -177,6 +185,8 @@ static const struct key keys[] = {
 	{"Limits", "Workers", parse_count, FIELD(n_workers), 0, CONF_WORKERS_MAX, "a number from 0 to 256"},
 	{"Limits", "CacheMemory", parse_size, FIELD(cache_memory_bytes),
          CONF_CACHE_MEMORY_MIN, CONF_CACHE_MEMORY_MAX, "a size from 1M to 4G"},
+	{"Limits", "ScannerMemory", parse_scanner_memory, FIELD(scanner_memory_bytes),
+         CONF_SCANNER_MEMORY_MIN, CONF_SCANNER_MEMORY_MAX, "auto, or a size from 128M to 1T"},
 	{"Limits", "HeldFiles", parse_count, FIELD(n_held_files), 0, CONF_HELD_FILES_MAX, "a number from 0 to 32768"},
 	{"Rules", "Hashes", parse_paths, FIELD(hashes), .expected = A_PATH},
 	{"Rules", "AllowHashes", parse_paths, FIELD(allow_hashes), .expected = A_PATH},

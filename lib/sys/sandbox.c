@@ -13,6 +13,7 @@
 #include <seccomp.h>
 #include <stdbool.h>
 #include <sys/capability.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -77,6 +78,25 @@ int sandbox_harden_process(void)
 	    errno != EINVAL)
 		return -errno;
 	return 0;
+}
+
+bool sandbox_may_lock_memory(void)
+{
+	struct rlimit memlock;
+
+	return getrlimit(RLIMIT_MEMLOCK, &memlock) == 0 && memlock.rlim_cur == RLIM_INFINITY;
+}
+
+int sandbox_lock_memory(void)
+{
+	return mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0 ? -errno : 0;
+}
+
+int sandbox_limit_memory(uint64_t bytes)
+{
+	const struct rlimit data = {.rlim_cur = bytes, .rlim_max = bytes};
+
+	return setrlimit(RLIMIT_DATA, &data) < 0 ? -errno : 0;
 }
 
 int sandbox_set_ids(uid_t uid, gid_t gid)

@@ -93,6 +93,7 @@ at_boot() {
 	tell root_coverage "$(custosctl status | awk '$1 == "/" {print $4}')"
 	tell failed_coverage "$(custosctl status | awk '$4 == "failed" {printf "%s ", $1}')"
 	custosctl doctor >/out/doctor.txt 2>&1
+	tell scanner_locked_kib "$(awk '$1 == "VmLck:" { print $2 }' "/proc/$(custosctl status --field processes.scanner)/status")"
 	tell doctor_failures "$(sed -n 's/.* \([0-9]*\) failures\{0,1\}$/\1/p' /out/doctor.txt)"
 }
 

@@ -289,6 +289,8 @@ check_boot() {
 	said "the root file system is covered" root_coverage protected
 	said "no coverage failed" failed_coverage ''
 	said "doctor" doctor_failures 0
+	[ -z "${HAS_LIMITS:-}" ] || check "the scanner's memory is locked: $(of scanner_locked_kib) KiB" \
+		[ "$(of scanner_locked_kib)" -gt 0 ]
 	said "ordinary services that started before custosd was ready" started_before ''
 	said "others that did, and have no business to" early_strangers ''
 	check_equal "denials of the listed program" "$(denials /opt/test/listed)" file-exec-denied

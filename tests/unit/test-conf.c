@@ -136,10 +136,11 @@ START_TEST(conf_parse_bounds_are_inclusive)
 	_cleanup_(conf_deinit) struct conf c, b;
 
 	parse_ok("[Limits]\nMaxFileSize=2147483647\nTimeout=60s\nWorkers="
-	         "256\nCacheMemory=4G\nHeldFiles=32768\n"
+	         "256\nCacheMemory=4G\nHeldFiles=32768\nScannerMemory=1T\n"
 	         "[Bundles]\nThreshold=16\nMaxAge=3650d\n",
 	         &c);
-	parse_ok("[Limits]\nMaxFileSize=1\nTimeout=50ms\nWorkers=0\nCacheMemory=1M\n"
+	ck_assert_uint_eq(c.scanner_memory_bytes, UINT64_C(1) << 40);
+	parse_ok("[Limits]\nMaxFileSize=1\nTimeout=50ms\nWorkers=0\nCacheMemory=1M\nScannerMemory=128M\n"
 	         "[Bundles]\nThreshold=1\nMaxAge=1h\n",
 	         &b);
 	expect_errors("[Limits]\nMaxFileSize=2G\nTimeout=60001ms\nWorkers=257\n"
@@ -163,6 +164,21 @@ START_TEST(conf_parse_bounds_are_inclusive)
 		"f:5: 'CacheMemory=1023K': expected a size from 1M to 4G\n"
 		"f:7: 'Threshold=0': expected a number from 1 to 16, or vendor+site\n"
 		"f:8: 'MaxAge=59min': expected a duration from 1h to 3650d");
+}
+END_TEST
+
+START_TEST(conf_parse_scanner_memory)
+{
+	_cleanup_(conf_deinit) struct conf c, b;
+
+	parse_ok("[Limits]\nScannerMemory=2G\n", &c);
+	ck_assert_uint_eq(c.scanner_memory_bytes, UINT64_C(2) << 30);
+	parse_ok("[Limits]\nScannerMemory=2G\nScannerMemory=auto\n", &b);
+	ck_assert_uint_eq(b.scanner_memory_bytes, 0);
+	expect_errors("[Limits]\nScannerMemory=134217727\nScannerMemory=1099511627777\nScannerMemory=much\n",
+	              "f:2: 'ScannerMemory=134217727': expected auto, or a size from 128M to 1T\n"
+	              "f:3: 'ScannerMemory=1099511627777': expected auto, or a size from 128M to 1T\n"
+	              "f:4: 'ScannerMemory=much': expected auto, or a size from 128M to 1T");
 }
 END_TEST
 
@@ -233,7 +249,7 @@ END_TEST
 UNIT_MAIN("conf", conf_parse_empty_gives_defaults, conf_parse_every_key_is_taken,
           conf_parse_empty_value_gives_default_back,
           conf_parse_mount_auto_empties_the_list, conf_parse_bounds_are_inclusive,
-          conf_parse_rescue_neither_yes_nor_no_is_an_error,
+          conf_parse_scanner_memory, conf_parse_rescue_neither_yes_nor_no_is_an_error,
           conf_parse_namespaces_one_past_the_limit_is_an_error,
           conf_parse_held_files_one_past_the_limit_is_an_error,
           conf_parse_unknown_names_are_all_reported,
