@@ -270,5 +270,6 @@ void doctor_daemon(struct doctor *d)
 	check_network(d, "scanner");
 	check_limits(d);
 	check_memory(d);
+	doctor_window(d);
 	check_losses(d);
 }

@@ -24,6 +24,9 @@ void doctor_host(struct doctor *d); /* the machine */
 void doctor_daemon(
 	struct doctor *d); /* custosd as it says and as the kernel shows it */
 
+/* How long a new file system in a new mount namespace is open to anybody: tried. */
+void doctor_window(struct doctor *d);
+
 /* Pid of a process in the daemon's status; 0 when not running. */
 pid_t doctor_pid(const struct doctor *d, const char *name);
 

@@ -291,6 +291,11 @@ void foreign_update(struct foreign *f)
 		(void)sd_event_add_io(f->m->event, &f->mounts, f->group, EPOLLIN, on_mounts, f);
 }
 
+size_t foreign_max(const struct foreign *f)
+{
+	return limit_of(f);
+}
+
 size_t foreign_n(const struct foreign *f)
 {
 	return f ? f->n_rows : 0;

@@ -15,6 +15,7 @@ struct foreign *foreign_free(struct foreign *f);
 /* Configuration, policy or our own mounts have changed: judge all anew. The first call starts it. */
 void foreign_update(struct foreign *f);
 
+size_t foreign_max(const struct foreign *f); /* namespaces that are watched, at most */
 size_t foreign_n(const struct foreign *f);
 const struct coverage_row *foreign_row(const struct foreign *f, size_t i);
 const struct coverage_row *foreign_find(const struct foreign *f, dev_t dev); /* NULL: unknown */

@@ -180,6 +180,11 @@ uint64_t manager_line_hits(const struct manager *m, unsigned index)
 	                               0;
 }
 
+size_t manager_namespaces_max(const struct manager *m)
+{
+	return foreign_max(m->foreign);
+}
+
 size_t manager_coverage_n(const struct manager *m)
 {
 	return coverage_n(m->coverage) + foreign_n(m->foreign);

@@ -129,6 +129,7 @@ struct coverage_row {
 /* How often line @index of the policy in force has decided. */
 uint64_t manager_line_hits(const struct manager *m, unsigned index);
 
+size_t manager_namespaces_max(const struct manager *m);
 size_t manager_coverage_n(const struct manager *m);
 void manager_coverage_row(const struct manager *m, size_t i, struct coverage_row *ret);
 

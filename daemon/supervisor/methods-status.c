@@ -146,14 +146,14 @@ void method_status(struct connection *c, json_t *parameters)
 	json_t *coverage = coverage_json(m, &omitted);
 	json_t *o;
 
-	o = json_pack("{s:s, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "state",
+	o = json_pack("{s:s, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "state",
 	              manager_state_name(manager_state(m)), "reasons", reasons_json(m),
 	              "mode", mode_name(m->mode), "version", CUSTOS_VERSION,
 	              "uptimeUsec",
 	              reply_int((clock_now() - m->started) / NSEC_PER_USEC), "rules",
 	              rules_json(m), "coverage", coverage, "coverageOmitted",
 	              reply_int(omitted), "processes", processes_json(m), "counters",
-	              counters_json(m));
+	              counters_json(m), "namespaces", reply_int(manager_namespaces_max(m)));
 	if (o && (set_mode_details(o, m) < 0 ||
 	          json_object_set_new(o, "bundles", manager_bundles(m)) < 0)) {
 		json_decref(o);
