@@ -3,7 +3,8 @@
  * custos base rules: web shells in PHP.
  *
  * What they have in common is a short way from the request to code or a command. The rules follow that way,
- * not the names, colours or comments of one shell or another.
+ * not the names, colours or comments of one shell or another. Of $_SERVER a request sets a few values; others are the
+ * host's own, and honest scripts run what they name.
  */
 
 rule Custos_PHP_Request_To_Code
@@ -17,7 +18,7 @@ rule Custos_PHP_Request_To_Code
 	strings:
 		$open1 = "<?php" nocase
 		$open2 = "<?="
-		$way = /\b(eval|assert)\s{0,8}\(\s{0,8}@?\s{0,8}((stripslashes|base64_decode|gzinflate|gzuncompress|str_rot13|urldecode|hex2bin|trim|strrev|convert_uudecode)\s{0,4}\(\s{0,4}@?){0,3}\$_(POST|GET|REQUEST|COOKIE|SERVER)\s{0,4}[\[{]/ nocase
+		$way = /\b(eval|assert)\s{0,8}\(\s{0,8}@?\s{0,8}((stripslashes|base64_decode|gzinflate|gzuncompress|str_rot13|urldecode|hex2bin|trim|strrev|convert_uudecode)\s{0,4}\(\s{0,4}@?){0,3}\$(_(POST|GET|REQUEST|COOKIE)\s{0,4}[\[{]|_SERVER\s{0,4}[\[{]\s{0,4}["']?(HTTP_|QUERY_STRING|REQUEST_URI|PATH_INFO|PHP_AUTH_))/ nocase
 	condition:
 		any of ($open*) and $way
 }
@@ -33,7 +34,7 @@ rule Custos_PHP_Request_To_Command
 	strings:
 		$open1 = "<?php" nocase
 		$open2 = "<?="
-		$call = /\b(system|shell_exec|passthru|popen|proc_open|pcntl_exec|exec)\s{0,8}\(\s{0,8}@?\s{0,8}((stripslashes|base64_decode|urldecode|hex2bin|trim|strrev)\s{0,4}\(\s{0,4}@?){0,2}\$_(POST|GET|REQUEST|COOKIE|SERVER)\s{0,4}[\[{]/ nocase
+		$call = /\b(system|shell_exec|passthru|popen|proc_open|pcntl_exec|exec)\s{0,8}\(\s{0,8}@?\s{0,8}((stripslashes|base64_decode|urldecode|hex2bin|trim|strrev)\s{0,4}\(\s{0,4}@?){0,2}\$(_(POST|GET|REQUEST|COOKIE)\s{0,4}[\[{]|_SERVER\s{0,4}[\[{]\s{0,4}["']?(HTTP_|QUERY_STRING|REQUEST_URI|PATH_INFO|PHP_AUTH_))/ nocase
 		$tick = /(echo|print|return|die\s{0,4}\()\s{0,8}`\s{0,8}\{?\$_(POST|GET|REQUEST|COOKIE)\s{0,4}\[/ nocase
 	condition:
 		any of ($open*) and ($call or $tick)
@@ -50,7 +51,7 @@ rule Custos_PHP_Request_As_Function
 	strings:
 		$open1 = "<?php" nocase
 		$open2 = "<?="
-		$direct = /\$_(POST|GET|REQUEST|COOKIE|SERVER)\s{0,4}[\[{]['"]?[\w-]{1,32}['"]?[\]}]\s{0,4}\(\s{0,4}@?\s{0,4}([a-z0-9_]{1,24}\s{0,4}\(\s{0,4}){0,2}\$_(POST|GET|REQUEST|COOKIE|SERVER)\s{0,4}[\[{]/
+		$direct = /\$_(POST|GET|REQUEST|COOKIE|SERVER)\s{0,4}[\[{]['"]?[\w-]{1,32}['"]?[\]}]\s{0,4}\(\s{0,4}@?\s{0,4}([a-z0-9_]{1,24}\s{0,4}\(\s{0,4}){0,2}\$(_(POST|GET|REQUEST|COOKIE)\s{0,4}[\[{]|_SERVER\s{0,4}[\[{]\s{0,4}["']?(HTTP_|QUERY_STRING|REQUEST_URI|PATH_INFO|PHP_AUTH_))/
 		$callback = /\b(call_user_func|call_user_func_array|array_map|forward_static_call|register_shutdown_function|create_function)\s{0,4}\(\s{0,4}@?\$_(POST|GET|REQUEST|COOKIE)\s{0,4}\[/ nocase
 	condition:
 		any of ($open*) and ($direct or $callback)
@@ -149,7 +150,7 @@ rule Custos_PHP_In_Image
 		level = "deny"
 	strings:
 		$open = "<?php" nocase
-		$request = /\$_(POST|GET|REQUEST|COOKIE|SERVER)\s{0,4}[\[{]/
+		$request = /\$(_(POST|GET|REQUEST|COOKIE)\s{0,4}[\[{]|_SERVER\s{0,4}[\[{]\s{0,4}["']?(HTTP_|QUERY_STRING|REQUEST_URI|PATH_INFO|PHP_AUTH_))/
 		$run = /\b(eval|assert|system|shell_exec|passthru|popen|proc_open|exec|call_user_func|include|require)\s{0,4}\(?\s{0,4}[@$"'(]/ nocase
 	condition:
 		// GIF, JPEG, PNG, BMP

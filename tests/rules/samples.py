@@ -57,6 +57,7 @@ SAMPLES = {
          script("php", "pass¦thru(base64_¦decode($_SER¦VER['HTTP_X']));"),
          script("php", "echo ¦`{$_GE¦T['c']}`;")],
         [script("php", "exec(escapeshellarg($_GET['c']));"),
+         script("php", "shell_exec($_SERVER['SCRIPT_FILENAME']); proc_¦open($_SERVER['SHELL'], [], $p);"),
          script("php", "$db->exec('DELETE FROM t'); $system = $_GET['system'];"),
          script("php", "$q = \"SELECT `$_GET[column]` FROM t\";"),
          script("php", "curl_exec($c); pg_exec($db, $_POST['q']);")]),
