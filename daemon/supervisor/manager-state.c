@@ -148,6 +148,18 @@ void manager_pids(const struct manager *m, struct manager_pids *ret)
 	};
 }
 
+/* Between scanner and supervisor, and between supervisor and journald. */
+static void add_losses(const struct manager *m, struct manager_counters *ret)
+{
+	struct journal_counts n = {0};
+
+	drain_dropped(m->drain, &ret->dropped_detections, &ret->dropped_routine);
+	if (m->journal)
+		journal_counts(m->journal, &n);
+	ret->dropped_detections += n.dropped_detections;
+	ret->dropped_routine += n.dropped_routine + n.dropped_operation;
+}
+
 void manager_counters(const struct manager *m, struct manager_counters *ret)
 {
 	const struct stats *s = &m->shared->stats;
@@ -171,7 +183,7 @@ void manager_counters(const struct manager *m, struct manager_counters *ret)
 		.oldest_pending_usec = slots_oldest_pending(shared_slots(m->shared), N_SLOTS,
 		                                            clock_now()) / NSEC_PER_USEC,
 	};
-	drain_dropped(m->drain, &ret->dropped_detections, &ret->dropped_routine);
+	add_losses(m, ret);
 }
 
 uint64_t manager_line_hits(const struct manager *m, unsigned index)
