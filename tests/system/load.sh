@@ -35,22 +35,27 @@ load_make() {
 
 # load_start NAME [churn options]: runs until load_stop NAME.
 declare -A LOAD_PID LOAD_FD
-load_start() {
+load_start() { local name=$1; shift; load_run "$name" "$HELPERS/churn" "$@" "$LOAD_LIST"; }
+# opener_start NAME DIR: opens of new files in there, one after another, until load_stop NAME.
+opener_start() { load_run "$1" python3 "$SYSTEM_DIR/opener.py" "$2" "$(eicar)"; }
+# The writing ends must be ours alone, or nobody would see the end: for every process that is started meanwhile and stays.
+load_leave() { local fd; for fd in "${LOAD_FD[@]}"; do exec {fd}>&-; done; }
+load_run() {
 	local name=$1 fd; shift
 	rm -f "$WORK/load.$name.pipe"
 	mkfifo "$WORK/load.$name.pipe"
 	exec {fd}<>"$WORK/load.$name.pipe"
-	# The writing end must be ours alone, or churn would never see the end.
-	(exec {fd}>&-; exec "$HELPERS/churn" "$@" "$LOAD_LIST") <"$WORK/load.$name.pipe" \
+	LOAD_FD[$name]=$fd
+	(load_leave; exec "$@") <"$WORK/load.$name.pipe" \
 		>"$WORK/out/load.$name" 2>"$WORK/out/load.$name.err" &
 	LOAD_PID[$name]=$!
-	LOAD_FD[$name]=$fd
 }
 
 # load_stop NAME: sets LOAD_STATUS and LOAD_RESULT ("opens=N denied=N wrong=N ...").
 load_stop() {
 	local fd=${LOAD_FD[$1]}
 	exec {fd}>&-
+	unset "LOAD_FD[$1]"
 	wait "${LOAD_PID[$1]}"
 	LOAD_STATUS=$?
 	LOAD_RESULT=$(cat "$WORK/out/load.$1")
@@ -58,3 +63,11 @@ load_stop() {
 	head -20 "$WORK/out/load.$1.err"
 }
 load_number() { sed -E "s/.*\b$1=([0-9]+).*/\1/" <<<"$LOAD_RESULT"; }
+# load_right NAME [USEC]: end it; no answer was wrong, and no open took as long as that.
+load_right() {
+	load_stop "$1"
+	check_equal "$ROUND: $1 ends well" "$LOAD_STATUS" 0
+	check_equal "$ROUND: $1 got no wrong answer" "$(load_number wrong)" 0
+	[ -z "${2:-}" ] || check "$ROUND: no open of $1 took $2 us ($(load_number slowest_usec))" \
+		[ "$(load_number slowest_usec)" -lt "$2" ]
+}
