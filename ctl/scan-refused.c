@@ -4,7 +4,8 @@
  *
  * On a protected mount a malicious file answers open() with EPERM, to root also. That
  * is a finding, not an error: the daemon has just judged the file because of us, and
- * says what it found to whoever asks for its events.
+ * says what it found to whoever asks for its events. It may know nothing: a file with a
+ * write lease is refused by the kernel (docs/limits.md), and other file systems refuse, too.
  *
  * Owns: finding our own denial. Must not own: the scan.
  */
@@ -97,5 +98,5 @@ json_t *scan_refused(const struct ctl *ctl, const char *path)
 			(void)nanosleep(&pause, NULL); /* woken early: one look more */
 		found = find_denial(ctl, path);
 	}
-	return found ?: scan_result("malicious", "refused-on-open");
+	return found;
 }

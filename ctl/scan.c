@@ -106,24 +106,35 @@ static int open_file(const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
+static json_t *not_opened(const char *path, int error)
+{
+	if (error == -ENOENT) /* removed since we saw it: nothing to judge */
+		return scan_result("error", "gone");
+	(void)ctl_error("%s: %s", path, strerror(-error));
+	return scan_result("error", error == -EPERM ? "refused-on-open" : "open-failed");
+}
+
+static json_t *refused_result(const struct scanner *s, const char *path)
+{
+	_cleanup_(freep) char *real = realpath(path, NULL);
+
+	return scan_refused(s->ctl, real ?: path);
+}
+
 /* Open a regular file for the lane's next batch, or report why that is impossible. */
 static void take_file(struct scanner *s, struct scan_lane *lane, const char *path)
 {
 	struct scan_file *file = &lane->files[lane->n_files];
-	_cleanup_(freep) char *real = NULL;
+	json_t *result = NULL;
 	int fd = open_file(path);
 
-	if (fd == -EPERM) {
-		real = realpath(path, NULL);
-		report_and_drop(s, path, scan_refused(s->ctl, real ?: path));
-		return;
+	if (fd == -EPERM && !(result = refused_result(s, path))) {
+		fd = open_file(path); /* a lease that the first open has broken may be given up by now */
+		if (fd == -EPERM)
+			result = refused_result(s, path);
 	}
 	if (fd < 0) {
-		if (fd != -ENOENT) /* removed since we saw it: nothing to judge */
-			(void)ctl_error("%s: %s", path, strerror(-fd));
-		report_and_drop(
-			s, path,
-			scan_result("error", fd == -ENOENT ? "gone" : "open-failed"));
+		report_and_drop(s, path, result ?: not_opened(path, fd));
 		return;
 	}
 	file->fd = fd;

@@ -38,7 +38,7 @@ json_t *scan_result(const char *verdict, const char *reason);
 /**
  * scan_refused() - result for a file whose open was denied (EPERM)
  *
- * The denial of our own open is in the daemon's history, with rule and digest; if it
- * cannot be found there the file is malicious as far as we can tell: "refused-on-open".
+ * The denial of our own open is in the daemon's history, with rule and digest. Return: NULL
+ * if it cannot be found there; then somebody else has refused, or too many were denied since.
  */
 json_t *scan_refused(const struct ctl *ctl, const char *path);
