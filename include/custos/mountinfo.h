@@ -44,3 +44,9 @@ enum mount_class {
 	MOUNT_OVERLAY, /* its layers' file systems see the opens (Linux 6.5 and later) */
 };
 enum mount_class mount_class_of(const char *fs_type);
+
+/* The mount that @path lies on by its name, "/" included; links are not known here. NULL: none. */
+const struct mount_entry *mount_of_path(const struct mount_list *l, const char *path);
+
+/* By its name, does @path lead into, or through, a MOUNT_REMOTE other than "/"? Then a walk may wait for a server. */
+bool mount_asks_server(const struct mount_list *l, const char *path);

@@ -168,3 +168,39 @@ void mount_list_deinit(struct mount_list *l)
 	free(l->items);
 	*l = (struct mount_list){0};
 }
+
+/* Is @path the mount point, or below it? */
+static bool is_below(const char *path, const char *mount_point)
+{
+	const size_t len = strcmp(mount_point, "/") == 0 ? 0 : strlen(mount_point);
+
+	return strncmp(path, mount_point, len) == 0 && (path[len] == '/' || path[len] == '\0');
+}
+
+const struct mount_entry *mount_of_path(const struct mount_list *l, const char *path)
+{
+	const struct mount_entry *found = NULL;
+
+	for (size_t i = 0; i < l->n; i++) {
+		const struct mount_entry *e = &l->items[i];
+
+		if (is_below(path, e->mount_point) &&
+		    (!found || strlen(e->mount_point) >= strlen(found->mount_point)))
+			found = e;
+	}
+	return found;
+}
+
+bool mount_asks_server(const struct mount_list *l, const char *path)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		const struct mount_entry *e = &l->items[i];
+
+		/* What another mount covers is not walked into. */
+		if (is_below(path, e->mount_point) && strcmp(e->mount_point, "/") != 0 &&
+		    mount_class_of(e->fs_type) == MOUNT_REMOTE &&
+		    mount_of_path(l, e->mount_point) == e)
+			return true;
+	}
+	return false;
+}

@@ -143,8 +143,51 @@ START_TEST(mount_class_of_autofs_is_never_walked)
 }
 END_TEST
 
+static const struct mount_entry tree[] = {
+	{.id = 1, .mount_point = "/", .fs_type = "nfs4"},
+	{.id = 2, .mount_point = "/data", .fs_type = "ext4"},
+	{.id = 3, .mount_point = "/data/me", .fs_type = "fuse.sshfs"},
+	{.id = 4, .mount_point = "/data/me/local", .fs_type = "tmpfs"},
+	{.id = 5, .mount_point = "/srv", .fs_type = "fuse"},
+	{.id = 6, .mount_point = "/srv", .fs_type = "tmpfs"},
+};
+static const struct mount_list tree_list = {(struct mount_entry *)tree, ARRAY_SIZE(tree)};
+
+START_TEST(mount_of_path_longest_and_latest_wins)
+{
+	static const struct {
+		const char *path;
+		int id;
+	} cases[] = {
+		{"/", 1},          {"/etc", 1},          {"/data", 2},         {"/data/", 2},
+		{"/datas", 1},     {"/data/mean", 2},    {"/data/me", 3},      {"/data/me/x", 3},
+		{"/data/me/local", 4}, {"/data/me/local/x/y", 4}, {"/srv", 6}, {"/srv/x", 6},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		ck_assert_int_eq(mount_of_path(&tree_list, cases[i].path)->id, cases[i].id);
+	ck_assert_ptr_null(mount_of_path(&(struct mount_list){0}, "/"));
+}
+END_TEST
+
+START_TEST(mount_asks_server_on_the_way_or_at_its_end)
+{
+	ck_assert(!mount_asks_server(&tree_list, "/"));    /* without it nothing works */
+	ck_assert(!mount_asks_server(&tree_list, "/etc"));
+	ck_assert(!mount_asks_server(&tree_list, "/data"));
+	ck_assert(!mount_asks_server(&tree_list, "/data/mean"));
+	ck_assert(mount_asks_server(&tree_list, "/data/me"));
+	ck_assert(mount_asks_server(&tree_list, "/data/me/x"));
+	ck_assert(mount_asks_server(&tree_list, "/data/me/local"));
+	ck_assert(mount_asks_server(&tree_list, "/data/me/local/x"));
+	ck_assert(!mount_asks_server(&tree_list, "/srv/x")); /* covered */
+}
+END_TEST
+
 UNIT_MAIN("mountinfo", mountinfo_read_fields_escapes_and_order,
           mountinfo_read_twice_starts_over, mountinfo_read_empty_is_no_mount,
           mountinfo_read_bad_descriptor_fails_and_keeps_none,
           mountinfo_read_max_at_the_limit_and_one_past, mount_class_of_each_kind,
-          mount_class_of_autofs_is_never_walked)
+          mount_class_of_autofs_is_never_walked,
+          mount_of_path_longest_and_latest_wins,
+          mount_asks_server_on_the_way_or_at_its_end)
