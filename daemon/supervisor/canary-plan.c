@@ -115,6 +115,10 @@ static int add(const struct manager *m, const struct canary_plan *old,
 		return -ENOMEM;
 	p->n++;
 	ask_policy(m, row, self, t);
+	if (row->behind_server) {
+		t->tried = false;
+		(void)snprintf(t->text, sizeof(t->text), "not tried: it lies behind a server");
+	}
 	if (t->tried && p->n_places < CANARY_PLACES_MAX) {
 		p->places[p->n_places] = t->place;
 		p->which[p->n_places++] = p->n - 1;

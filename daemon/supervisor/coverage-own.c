@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <unistd.h>
@@ -19,12 +20,24 @@
 #include "custos/fan.h"
 #include "custos/mountinfo.h"
 
+#include "daemon/supervisor/coverage-path.h"
+
 /* Slave, not private: what the host unmounts goes away here too. */
 int own_mounts_leave_namespace(void)
 {
 	if (unshare(CLONE_NEWNS) < 0)
 		return -errno;
 	return mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) < 0 ? -errno : 0;
+}
+
+/* As the mounts are named here: ours follow the host's. */
+static int ignore(int group, int root, const struct mount_list *list, const struct mount_entry *e)
+{
+	_cleanup_(fd_closep) int fd = coverage_path_open(root, list, e->mount_point);
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd); /* fits */
+	return fd < 0 ? fd : fan_ignore_mount(group, AT_FDCWD, path);
 }
 
 static bool is_ignored(const struct own_mounts *own, int id)
@@ -38,10 +51,11 @@ static bool is_ignored(const struct own_mounts *own, int id)
 int own_mounts_ignore(struct own_mounts *own, int group)
 {
 	_cleanup_(fd_closep) int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	_cleanup_(fd_closep) int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_(mount_list_deinit) struct mount_list list = {0};
 	int *ids;
 	size_t n = 0;
-	int r = fd < 0 ? -errno : mountinfo_read(fd, &list);
+	int r = fd < 0 || root < 0 ? -errno : mountinfo_read(fd, &list);
 
 	if (r < 0)
 		return r;
@@ -54,9 +68,10 @@ int own_mounts_ignore(struct own_mounts *own, int group)
 
 		if (class == MOUNT_KERNEL || class == MOUNT_REMOTE)
 			continue; /* never marked, and walking there might block */
-		/* A mount covered by a later one cannot be reached, nor opened through. */
+		/* A mount covered by a later one cannot be reached, nor opened through. Without the mark our opens there
+		 * are events, which pass as ours. */
 		if (is_ignored(own, list.items[i].id) ||
-		    fan_ignore_mount(group, AT_FDCWD, list.items[i].mount_point) == 0)
+		    ignore(group, root, &list, &list.items[i]) == 0)
 			ids[n++] = list.items[i].id;
 	}
 	free(own->ids);

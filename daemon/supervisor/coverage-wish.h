@@ -12,6 +12,7 @@
 struct wishes {
 	const struct mount_list *host;
 	dev_t *st_dev;       /* of the files on each; 0: cannot be reached */
+	dev_t *named;        /* the same of each Mount= */
 	const char **points; /* as many as there are mounts, for use inside */
 	const struct conf *conf;
 	const struct policy *policy;

@@ -22,6 +22,7 @@
 
 #include "daemon/supervisor/coverage-layers.h"
 #include "daemon/supervisor/coverage-own.h"
+#include "daemon/supervisor/coverage-path.h"
 #include "daemon/supervisor/coverage-wish.h"
 
 struct watch_row {
@@ -52,14 +53,6 @@ static void rows_free(struct watch_row *rows, size_t n)
 		free((char *)rows[i].row.reason);
 	}
 	free(rows);
-}
-
-/* Relative to host_root: a path walk from there sees the host's mounts, not ours. */
-static const char *relative(const char *path)
-{
-	while (*path == '/')
-		path++;
-	return *path ? path : ".";
 }
 
 int coverage_new(int group, struct coverage **ret)
@@ -97,9 +90,14 @@ struct coverage *coverage_free(struct coverage *c)
 	return NULL;
 }
 
+static const char *mark_error(int mark)
+{
+	return mark == -EAGAIN ? COVERAGE_PATH_ASKS : strerror(-mark);
+}
+
 /* Append a row; a failed mark becomes its state. */
 static int add_row(struct watch_row **rows, size_t *n, const struct mount_entry *e, dev_t st_dev,
-                   const struct wish *w, int mark)
+                   const struct wish *w, int mark, bool behind_server)
 {
 	struct watch_row *grown = reallocarray(*rows, *n + 1, sizeof(*grown));
 	struct watch_row row = {.sb = e->dev, .id = e->id};
@@ -108,10 +106,11 @@ static int add_row(struct watch_row **rows, size_t *n, const struct mount_entry 
 		return -ENOMEM;
 	*rows = grown;
 	row.row.dev = st_dev;
+	row.row.behind_server = behind_server;
 	row.row.mount_point = strdup(e->mount_point);
 	row.row.fs_type = strdup(e->fs_type);
 	row.row.state = mark < 0 ? "failed" : w->state;
-	row.row.reason = mark < 0 ? strdup(strerror(-mark)) : wish_reason(w);
+	row.row.reason = mark < 0 ? strdup(mark_error(mark)) : wish_reason(w);
 	row.marked = mark > 0;
 	grown[(*n)++] = row;
 	return row.row.mount_point && row.row.fs_type && row.row.reason ? 0 : -ENOMEM;
@@ -138,49 +137,84 @@ bool coverage_watches_mount(const struct coverage *c, int mount_id)
 	return false;
 }
 
-/* 1 marked (now or before), 0 not wanted, negative errno. */
-static int mark_entry(struct coverage *c, const struct mount_entry *e, const struct wish *w)
+static bool was_marked(const struct coverage *c, const struct mount_entry *e)
 {
+	for (size_t i = 0; i < c->n; i++)
+		if (c->rows[i].id == e->id && c->rows[i].sb == e->dev && c->rows[i].marked)
+			return true;
+	return false;
+}
+
+/* By its own path, or that of another mount of the same superblock if there is a server on the way. */
+static int open_entry(const struct coverage *c, const struct wishes *all, size_t i)
+{
+	const struct mount_entry *e = &all->host->items[i];
+	int fd = coverage_path_open(c->host_root, all->host, e->mount_point);
+
+	for (size_t k = 0; fd == -EAGAIN && k < all->host->n; k++) {
+		const struct mount_entry *other = &all->host->items[k];
+
+		if (other->dev == e->dev && !mount_asks_server(all->host, other->mount_point))
+			fd = coverage_path_open(c->host_root, all->host, other->mount_point);
+	}
+	return fd;
+}
+
+/* 1 marked (now or before), 0 not wanted, negative errno. */
+static int mark_entry(struct coverage *c, const struct wishes *all, size_t i, const struct wish *w)
+{
+	const struct mount_entry *e = &all->host->items[i];
+	_cleanup_(fd_closep) int fd = -1;
 	int r;
 
 	if (strcmp(w->state, "protected") != 0 || w->reason)
 		return 0;
-	r = fan_mark_filesystem(c->group, c->host_root, relative(e->mount_point));
+	fd = open_entry(c, all, i);
+	if (fd == -EAGAIN && was_marked(c, e))
+		return 1;
+	r = fd < 0 ? fd : coverage_path_mark(c->group, fd, true);
 	return r < 0 ? r : 1;
 }
 
 /* Is this superblock one of those that Mount= names? */
-static bool wanted(const struct coverage *c, const struct conf *conf, dev_t st_dev)
+static bool wanted(const struct wishes *all, size_t i)
 {
-	if (conf->mounts.n == 0)
-		return true;
-	for (size_t i = 0; i < conf->mounts.n; i++) {
-		struct stat st;
-
-		if (fstatat(c->host_root, relative(conf->mounts.items[i]), &st,
-		            AT_NO_AUTOMOUNT) == 0 && st.st_dev == st_dev)
+	for (size_t k = 0; k < all->conf->mounts.n; k++)
+		if (all->named[k] == all->st_dev[i])
 			return true;
-	}
-	return false;
+	return all->conf->mounts.n == 0;
 }
 
-static void unmark_lost(struct coverage *c, const struct watch_row *rows, size_t n)
+/* st_dev of what each Mount= names; 0: nothing is there, or nobody knows without asking a server. */
+static int read_named(const struct coverage *c, const struct conf *conf, const struct mount_list *host,
+                      dev_t **ret)
+{
+	dev_t *named = calloc(conf->mounts.n + 1, sizeof(*named));
+
+	if (!named)
+		return -ENOMEM;
+	for (size_t i = 0; i < conf->mounts.n; i++)
+		(void)coverage_path_device(c->host_root, host, conf->mounts.items[i], &named[i]);
+	*ret = named;
+	return 0;
+}
+
+static void unmark_lost(struct coverage *c, const struct mount_list *host, const struct watch_row *rows,
+                        size_t n)
 {
 	for (size_t i = 0; i < c->n; i++) {
 		const struct watch_row *old = &c->rows[i];
 		_cleanup_(fd_closep) int fd = -1;
 		struct statx sx;
-		char path[64];
 
 		if (!old->marked || sb_marked(rows, n, old->sb))
 			continue;
 		/* What was unmounted leaves a path that leads to the file system below, whose mark
 		 * must stay. A mark goes with its superblock. */
-		fd = openat(c->host_root, relative(old->row.mount_point), O_PATH | O_CLOEXEC);
-		(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd); /* fits */
-		if (fd >= 0 && statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) == 0 &&
+		fd = coverage_path_open(c->host_root, host, old->row.mount_point);
+		if (fd >= 0 && statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &sx) == 0 &&
 		    sx.stx_mnt_id == (uint64_t)old->id)
-			(void)fan_unmark_filesystem(c->group, AT_FDCWD, path);
+			(void)coverage_path_mark(c->group, fd, false);
 	}
 }
 
@@ -194,12 +228,12 @@ static int read_devices(const struct coverage *c, const struct mount_list *host,
 	for (size_t i = 0; i < host->n; i++) {
 		const struct mount_entry *e = &host->items[i];
 		enum mount_class class = mount_class_of(e->fs_type);
-		struct stat st = {.st_dev = e->dev};
 
 		/* Asking a remote file system might block for ever. */
-		if (class == MOUNT_KERNEL || class == MOUNT_REMOTE ||
-		    fstatat(c->host_root, relative(e->mount_point), &st, AT_NO_AUTOMOUNT) == 0)
-			st_dev[i] = st.st_dev;
+		if (class == MOUNT_KERNEL || class == MOUNT_REMOTE)
+			st_dev[i] = e->dev;
+		else
+			(void)coverage_path_device(c->host_root, host, e->mount_point, &st_dev[i]);
 	}
 	*ret = st_dev;
 	return 0;
@@ -213,16 +247,17 @@ static int consider(struct coverage *c, const struct wishes *all, size_t i, stru
 	struct wish w;
 	int mark;
 
-	if (all->st_dev[i] == 0 || !wanted(c, all->conf, all->st_dev[i]))
+	if (all->st_dev[i] == 0 || !wanted(all, i))
 		return 0;
 	w = wish_for(all, i);
 	if (strcmp(w.state, "failed") == 0)
 		diag_add(d, NULL, 0, "cannot watch %s (%s): %s", e->mount_point, e->fs_type, w.reason);
-	mark = mark_entry(c, e, &w);
+	mark = mark_entry(c, all, i, &w);
 	if (mark < 0)
 		diag_add(d, NULL, 0, "cannot watch %s (%s): %s", e->mount_point, e->fs_type,
-		         strerror(-mark));
-	return add_row(rows, n, e, all->st_dev[i], &w, mark);
+		         mark_error(mark));
+	return add_row(rows, n, e, all->st_dev[i], &w, mark,
+	               mount_asks_server(all->host, e->mount_point));
 }
 
 /* Subvolumes of one btrfs have devices of their own, but share the mark. */
@@ -244,26 +279,28 @@ static int correct_shared(struct watch_row *rows, size_t n)
 	return 0;
 }
 
-/* A Mount= that no mount answered to. */
-static int check_wishes(const struct coverage *c, const struct conf *conf, struct diag *d)
+/* A Mount= that no mount answered to. What a server keeps from us today is no mistake in the configuration. */
+static int check_wishes(const struct coverage *c, const struct conf *conf, const struct mount_list *host,
+                        struct diag *d)
 {
 	int r = 0;
 
 	for (size_t i = 0; i < conf->mounts.n; i++) {
 		const char *path = conf->mounts.items[i];
 		const struct coverage_row *row;
-		struct stat st;
+		dev_t dev;
+		int found = coverage_path_device(c->host_root, host, path, &dev), wrong = 0;
 
-		if (fstatat(c->host_root, relative(path), &st, AT_NO_AUTOMOUNT) < 0) {
-			r = diag_add(d, NULL, 0, "Mount=%s: %s", path, strerror(errno));
-			continue;
-		}
-		row = coverage_find(c, st.st_dev);
-		if (!row)
-			r = diag_add(d, NULL, 0, "Mount=%s: no file system is mounted there", path);
+		row = found < 0 ? NULL : coverage_find(c, dev);
+		if (found < 0)
+			wrong = diag_add(d, NULL, 0, "Mount=%s: %s", path, mark_error(found));
+		else if (!row)
+			wrong = diag_add(d, NULL, 0, "Mount=%s: no file system is mounted there", path);
 		else if (strcmp(row->state, "failed") == 0 || strcmp(row->state, "unsupported") == 0)
-			r = diag_add(d, NULL, 0, "Mount=%s (%s) cannot be watched: %s", path,
-			             row->fs_type, row->reason);
+			wrong = diag_add(d, NULL, 0, "Mount=%s (%s) cannot be watched: %s", path,
+			                 row->fs_type, row->reason);
+		if (found != -EAGAIN && !(row && row->behind_server && strcmp(row->state, "failed") == 0))
+			r = wrong ? wrong : r;
 	}
 	return r;
 }
@@ -296,24 +333,24 @@ enum layers coverage_layers(const struct coverage *c)
 }
 
 static int rows_read(struct coverage *c, const struct conf *conf, const struct policy *policy,
-                     struct watch_row **rows, size_t *n, struct diag *d)
+                     const struct mount_list *host, struct watch_row **rows, size_t *n, struct diag *d)
 {
-	_cleanup_(mount_list_deinit) struct mount_list host = {0};
-	_cleanup_(freep) void *st_dev = NULL, *points = NULL;
-	struct wishes all = {.host = &host, .conf = conf, .policy = policy};
-	int r = mountinfo_read(c->host_mounts, &host);
+	_cleanup_(freep) void *st_dev = NULL, *named = NULL, *points = NULL;
+	struct wishes all = {.host = host, .conf = conf, .policy = policy};
+	int r = read_devices(c, host, &all.st_dev);
 
 	if (r == 0)
-		r = read_devices(c, &host, &all.st_dev);
-	layers_probe_for(&c->layers, &host);
+		r = read_named(c, conf, host, &all.named);
+	layers_probe_for(&c->layers, host);
 	all.layers = c->layers.layers;
 	st_dev = all.st_dev;
-	points = all.points = calloc(host.n + 1, sizeof(*all.points));
+	named = all.named;
+	points = all.points = calloc(host->n + 1, sizeof(*all.points));
 	if (r == 0 && !points)
 		r = -ENOMEM;
 	if (r == 0)
-		r = remember_sbs(c, &host);
-	for (size_t i = 0; r == 0 && i < host.n; i++)
+		r = remember_sbs(c, host);
+	for (size_t i = 0; r == 0 && i < host->n; i++)
 		r = consider(c, &all, i, rows, n, d);
 	return r < 0 ? r : correct_shared(*rows, *n);
 }
@@ -321,22 +358,25 @@ static int rows_read(struct coverage *c, const struct conf *conf, const struct p
 int coverage_update(struct coverage *c, const struct conf *conf, const struct policy *policy,
                     struct shared *shared, struct diag *d)
 {
+	_cleanup_(mount_list_deinit) struct mount_list host = {0};
 	struct watch_row *rows = NULL;
 	size_t n = 0;
 	int r = own_mounts_ignore(&c->own, c->group);
 
 	if (r == 0)
-		r = rows_read(c, conf, policy, &rows, &n, d);
+		r = mountinfo_read(c->host_mounts, &host);
+	if (r == 0)
+		r = rows_read(c, conf, policy, &host, &rows, &n, d);
 	if (r < 0) {
 		rows_free(rows, n);
 		return r;
 	}
-	unmark_lost(c, rows, n);
+	unmark_lost(c, &host, rows, n);
 	rows_free(c->rows, c->n);
 	c->rows = rows;
 	c->n = n;
 	coverage_publish(c, &shared->mounts);
-	return check_wishes(c, conf, d);
+	return check_wishes(c, conf, &host, d);
 }
 
 void coverage_drop(struct coverage *c)

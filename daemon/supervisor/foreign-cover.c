@@ -15,8 +15,9 @@
 #include <unistd.h>
 
 #include "custos/cleanup.h"
-#include "custos/fan.h"
+#include "custos/unasked.h"
 
+#include "daemon/supervisor/coverage-path.h"
 #include "daemon/supervisor/coverage-wish.h"
 #include "daemon/supervisor/coverage.h"
 
@@ -37,22 +38,18 @@ static struct foreign_entry *entry_of(struct foreign *f, dev_t sb)
 	return NULL;
 }
 
-/* Mark by descriptor: a file can be mounted on a file, so "." will not always do. */
-static int mark_fd(int group, int fd, bool wanted)
-{
-	char path[64];
-
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd); /* fits */
-	return wanted ? fan_mark_filesystem(group, AT_FDCWD, path) :
-	                fan_unmark_filesystem(group, AT_FDCWD, path);
-}
-
 static int list_row(struct foreign *f, const struct mount_entry *e, const struct namespace_found *ns,
                     dev_t dev, const char *state, char *reason)
 {
 	struct foreign_entry *entry = entry_of(f, e->dev), *grown;
 	struct foreign_entry new = {
-		.row = {strdup(e->mount_point), strdup(e->fs_type), state, reason, dev, ns->ino, ns->pid},
+		.row = {.mount_point = strdup(e->mount_point),
+		        .fs_type = strdup(e->fs_type),
+		        .state = state,
+		        .reason = reason,
+		        .dev = dev,
+		        .namespace = ns->ino,
+		        .pid = ns->pid},
 		.sb = e->dev,
 		.round = f->round,
 		.revision = f->revision,
@@ -90,8 +87,8 @@ static int cover(struct foreign *f, struct wishes *all, size_t i, int root,
 	int r = 0;
 
 	if (class != MOUNT_REMOTE) {
-		fd = open_cached(root, e->mount_point);
-		r = fd < 0 ? fd : fstat(fd, &st) < 0 ? -errno : 0;
+		fd = coverage_path_open(root, all->host, e->mount_point);
+		r = fd < 0 ? fd : unasked_stat(fd, &st);
 		if (r == -ENOENT || r == -ENOTDIR || r == -ELOOP)
 			return 0; /* gone again, or hidden below another mount */
 		all->st_dev[i] = st.st_dev;
@@ -100,7 +97,7 @@ static int cover(struct foreign *f, struct wishes *all, size_t i, int root,
 	if (r == 0 && class != MOUNT_REMOTE && !w.reason) {
 		const bool wanted = strcmp(w.state, "protected") == 0;
 
-		r = mark_fd(f->m->group, fd, wanted);
+		r = coverage_path_mark(f->m->group, fd, wanted);
 		r = !wanted || r == -ENOENT ? 0 : r; /* it had none */
 	}
 	if (r == 0)
@@ -108,7 +105,7 @@ static int cover(struct foreign *f, struct wishes *all, size_t i, int root,
 	f->n_failed++;
 	if (r == -EAGAIN)
 		return list_row(f, e, ns, st.st_dev, "failed",
-		                strdup("its path cannot be walked without asking a server"));
+		                strdup(COVERAGE_PATH_ASKS));
 	return list_row(f, e, ns, st.st_dev, "failed", strdup(strerror(-r)));
 }
 
@@ -127,8 +124,15 @@ int foreign_cover(struct foreign *f, struct mount_list *mounts, int root,
 {
 	_cleanup_(freep) void *st_dev = calloc(mounts->n + 1, sizeof(dev_t));
 	_cleanup_(freep) void *points = calloc(mounts->n + 1, sizeof(char *));
-	struct wishes all = {mounts, st_dev, points, &f->m->conf, f->m->policy,
-	                     coverage_layers(f->m->coverage), true};
+	struct wishes all = {
+		.host = mounts,
+		.st_dev = st_dev,
+		.points = points,
+		.conf = &f->m->conf,
+		.policy = f->m->policy,
+		.layers = coverage_layers(f->m->coverage),
+		.foreign = true,
+	};
 	int r = st_dev && points ? 0 : -ENOMEM;
 
 	for (size_t i = 0; r == 0 && i < mounts->n; i++)

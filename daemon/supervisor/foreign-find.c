@@ -11,7 +11,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,9 +31,6 @@ struct mnt_ns_info_v0 {
 	uint64_t id;
 };
 #define NS_MNT_GET_NEXT_V0 _IOR(0xb7, 11, struct mnt_ns_info_v0) /* Linux 6.11 */
-#ifndef RESOLVE_CACHED
-#define RESOLVE_CACHED 0x20 /* Linux 5.12 */
-#endif
 #define FAN_REPORT_MNT_V0  0x00004000 /* Linux 6.15, as the next three */
 #define FAN_MARK_MNTNS_V0  0x00000110
 #define FAN_MNT_ATTACH_V0  0x01000000
@@ -125,26 +121,6 @@ int namespaces_stamp(int own, uint64_t *ret)
 		(void)close(fd);
 	*ret = last * STAMP_MAX + n; /* ids only grow */
 	return 0;
-}
-
-int open_cached(int root, const char *path)
-{
-	struct open_how how = {
-		.flags = O_PATH | O_CLOEXEC | O_NOFOLLOW,
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_CACHED | RESOLVE_NO_MAGICLINKS,
-	};
-	int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
-
-	if (fd < 0 && errno == ENOSYS) { /* a container's filter of system calls */
-		while (*path == '/')
-			path++;
-		fd = openat(root, *path ? path : ".", O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	}
-	if (fd >= 0 || errno != EINVAL)
-		return fd < 0 ? -errno : fd;
-	how.resolve &= ~(uint64_t)RESOLVE_CACHED; /* before Linux 5.12: the caller has looked at the path */
-	fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
-	return fd < 0 ? -errno : fd;
 }
 
 int mount_group_new(void)

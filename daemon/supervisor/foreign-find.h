@@ -30,10 +30,6 @@ ssize_t namespaces_find(struct namespace_found *found, size_t max, bool *ret_mor
  */
 int namespaces_stamp(int own, uint64_t *ret);
 
-/* As open(2) of @path below @root with O_PATH, but only through what is in memory: no server is asked, no
- * automount started. Return: a descriptor, -EAGAIN: not without asking, or another negative errno. */
-int open_cached(int root, const char *path);
-
 /* A group that tells of new mounts, and namespaces for it. Linux 6.15; else -EINVAL. */
 int mount_group_new(void);
 int mount_group_add(int group, const char *ns_path);

@@ -94,7 +94,9 @@ bool hold_trees_set(struct hold_trees *t, const struct coverage *c)
 	for (size_t i = 0; i < coverage_n(c) && n < HOLD_TREES_MAX; i++) {
 		const struct coverage_row *row = coverage_row(c, i);
 
-		if (strcmp(row->state, "protected") != 0 || is_there(now, n, row->dev))
+		/* A writer would wait for a server that the holder waits for. */
+		if (row->behind_server || strcmp(row->state, "protected") != 0 ||
+		    is_there(now, n, row->dev))
 			continue;
 		now[n] = (struct place){row->dev, strdup(row->mount_point)};
 		if (!now[n].mount_point) {

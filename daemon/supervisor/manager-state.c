@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "custos/clock.h"
+#include "custos/unasked.h"
 
 #include "daemon/shared.h"
 #include "daemon/supervisor/bundles.h"
@@ -315,9 +316,12 @@ int manager_explain(struct manager *m, int fd, const char *path, const char *exe
 		.cgroup = "",
 	};
 	struct stat st;
+	int r;
 
-	if (fstat(fd, &st) < 0)
-		return -errno;
+	/* The file may be of a server that does not answer. */
+	r = unasked_stat(fd, &st);
+	if (r < 0)
+		return r;
 	*ret = (struct manager_explanation){.mark = "none"};
 	q.size_bytes = (uint64_t)st.st_size;
 	q.owner = st.st_uid;

@@ -122,6 +122,7 @@ void manager_counters(const struct manager *m, struct manager_counters *ret);
 struct coverage_row {
 	const char *mount_point, *fs_type, *state, *reason; /* state: protected, excluded, unsupported, failed */
 	dev_t dev;
+	bool behind_server; /* a walk there may wait for a FUSE or network file system */
 	uint64_t namespace; /* inode of another mount namespace; 0: the one custosd was started in */
 	pid_t pid;          /* of a process in it */
 	const char *canary; /* manager_coverage_row(): what came of the bait (canary.h); NULL: nothing yet */

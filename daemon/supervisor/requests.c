@@ -17,6 +17,7 @@
 
 #include "custos/chan.h"
 #include "custos/cleanup.h"
+#include "custos/unasked.h"
 
 #include "daemon/shared.h"
 #include "daemon/supervisor/pair.h"
@@ -125,7 +126,8 @@ int requests_add(struct requests *q, int fd, manager_scan_fn done, void *userdat
 	struct stat st;
 	int err = 0;
 
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+	/* Its server may not answer. */
+	if (unasked_stat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		err = -EINVAL;
 	else if (q->n >= REQUESTS_MAX)
 		err = -EBUSY;

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Coverage: from the path of a mount to its file system, without waiting for a server
+ * that is on the way
+ *
+ * A FUSE or network file system may never answer, and the event loop would wait as
+ * long. Where a walk can be made of what is in memory alone, it is (Linux 5.12; not
+ * where a filter of system calls has no openat2(2), as that of the unit). Else the
+ * names of the mounts tell whether there is a server on the way.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "custos/mountinfo.h"
+
+#define COVERAGE_PATH_ASKS "its path cannot be walked without asking a server"
+
+/* O_PATH of mount point @path below @root. Return: a descriptor, -EAGAIN:
+ * COVERAGE_PATH_ASKS, or another negative errno. */
+int coverage_path_open(int root, const struct mount_list *mounts, const char *path);
+
+/* st_dev of what is at @path, which need not be a mount point. Links are followed; one
+ * that leads into a remote file system is walked into. Return: 0, -EAGAIN:
+ * COVERAGE_PATH_ASKS, or another negative errno. */
+int coverage_path_device(int root, const struct mount_list *mounts, const char *path,
+                         dev_t *ret);
+
+/* Mark or unmark the file system of @fd (O_PATH). By descriptor: a file can be mounted
+ * on a file. */
+int coverage_path_mark(int group, int fd, bool wanted);
