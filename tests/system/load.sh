@@ -38,15 +38,13 @@ declare -A LOAD_PID LOAD_FD
 load_start() { local name=$1; shift; load_run "$name" "$HELPERS/churn" "$@" "$LOAD_LIST"; }
 # opener_start NAME DIR: opens of new files in there, one after another, until load_stop NAME.
 opener_start() { load_run "$1" python3 "$SYSTEM_DIR/opener.py" "$2" "$(eicar)"; }
-# The writing ends must be ours alone, or nobody would see the end: for every process that is started meanwhile and stays.
-load_leave() { local fd; for fd in "${LOAD_FD[@]}"; do exec {fd}>&-; done; }
 load_run() {
 	local name=$1 fd; shift
-	rm -f "$WORK/load.$name.pipe"
+	rm -f "$WORK/load.$name.pipe" "$WORK/out/load.$name"
 	mkfifo "$WORK/load.$name.pipe"
 	exec {fd}<>"$WORK/load.$name.pipe"
 	LOAD_FD[$name]=$fd
-	(load_leave; exec "$@") <"$WORK/load.$name.pipe" \
+	"$@" <"$WORK/load.$name.pipe" \
 		>"$WORK/out/load.$name" 2>"$WORK/out/load.$name.err" &
 	LOAD_PID[$name]=$!
 }
@@ -54,6 +52,7 @@ load_run() {
 # load_stop NAME: sets LOAD_STATUS and LOAD_RESULT ("opens=N denied=N wrong=N ...").
 load_stop() {
 	local fd=${LOAD_FD[$1]}
+	echo end >&"$fd" # others may have inherited the writing end
 	exec {fd}>&-
 	unset "LOAD_FD[$1]"
 	wait "${LOAD_PID[$1]}"
