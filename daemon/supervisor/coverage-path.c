@@ -75,6 +75,11 @@ int coverage_path_device(int root, const struct mount_list *mounts, const char *
 	return 0;
 }
 
+const char *coverage_path_error(int error)
+{
+	return error == -EAGAIN ? COVERAGE_PATH_ASKS : strerror(-error);
+}
+
 int coverage_path_mark(int group, int fd, bool wanted)
 {
 	char path[64];

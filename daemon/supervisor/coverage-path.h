@@ -26,6 +26,9 @@ int coverage_path_open(int root, const struct mount_list *mounts, const char *pa
 int coverage_path_device(int root, const struct mount_list *mounts, const char *path,
                          dev_t *ret);
 
+/* Text for what either of them returns. */
+const char *coverage_path_error(int error);
+
 /* Mark or unmark the file system of @fd (O_PATH). By descriptor: a file can be mounted
  * on a file. */
 int coverage_path_mark(int group, int fd, bool wanted);

@@ -23,14 +23,8 @@
 #include "daemon/supervisor/coverage-layers.h"
 #include "daemon/supervisor/coverage-own.h"
 #include "daemon/supervisor/coverage-path.h"
+#include "daemon/supervisor/coverage-rows.h"
 #include "daemon/supervisor/coverage-wish.h"
-
-struct watch_row {
-	struct coverage_row row; /* strings owned */
-	dev_t sb;                /* superblock as mountinfo names it */
-	int id;                  /* and the mount */
-	bool marked;
-};
 
 struct coverage {
 	int group;
@@ -44,16 +38,6 @@ struct coverage {
 	dev_t *host_sbs;    /* of all its mounts, watched or not */
 	size_t n_host_sbs;
 };
-
-static void rows_free(struct watch_row *rows, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		free((char *)rows[i].row.mount_point);
-		free((char *)rows[i].row.fs_type);
-		free((char *)rows[i].row.reason);
-	}
-	free(rows);
-}
 
 int coverage_new(int group, struct coverage **ret)
 {
@@ -90,50 +74,16 @@ struct coverage *coverage_free(struct coverage *c)
 	return NULL;
 }
 
-static const char *mark_error(int mark)
-{
-	return mark == -EAGAIN ? COVERAGE_PATH_ASKS : strerror(-mark);
-}
-
-/* Append a row; a failed mark becomes its state. */
-static int add_row(struct watch_row **rows, size_t *n, const struct mount_entry *e, dev_t st_dev,
-                   const struct wish *w, int mark, bool behind_server)
-{
-	struct watch_row *grown = reallocarray(*rows, *n + 1, sizeof(*grown));
-	struct watch_row row = {.sb = e->dev, .id = e->id};
-
-	if (!grown)
-		return -ENOMEM;
-	*rows = grown;
-	row.row.dev = st_dev;
-	row.row.behind_server = behind_server;
-	row.row.mount_point = strdup(e->mount_point);
-	row.row.fs_type = strdup(e->fs_type);
-	row.row.state = mark < 0 ? "failed" : w->state;
-	row.row.reason = mark < 0 ? strdup(mark_error(mark)) : wish_reason(w);
-	row.marked = mark > 0;
-	grown[(*n)++] = row;
-	return row.row.mount_point && row.row.fs_type && row.row.reason ? 0 : -ENOMEM;
-}
-
-static bool sb_marked(const struct watch_row *rows, size_t n, dev_t sb)
-{
-	for (size_t i = 0; i < n; i++)
-		if (rows[i].sb == sb && rows[i].marked)
-			return true;
-	return false;
-}
-
 bool coverage_watches(const struct coverage *c, dev_t sb)
 {
-	return sb_marked(c->rows, c->n, sb);
+	return rows_marked(c->rows, c->n, sb);
 }
 
 bool coverage_watches_mount(const struct coverage *c, int mount_id)
 {
 	for (size_t i = 0; i < c->n; i++)
 		if (c->rows[i].id == mount_id)
-			return sb_marked(c->rows, c->n, c->rows[i].sb);
+			return rows_marked(c->rows, c->n, c->rows[i].sb);
 	return false;
 }
 
@@ -207,7 +157,7 @@ static void unmark_lost(struct coverage *c, const struct mount_list *host, const
 		_cleanup_(fd_closep) int fd = -1;
 		struct statx sx;
 
-		if (!old->marked || sb_marked(rows, n, old->sb))
+		if (!old->marked || rows_marked(rows, n, old->sb))
 			continue;
 		/* What was unmounted leaves a path that leads to the file system below, whose mark
 		 * must stay. A mark goes with its superblock. */
@@ -255,28 +205,9 @@ static int consider(struct coverage *c, const struct wishes *all, size_t i, stru
 	mark = mark_entry(c, all, i, &w);
 	if (mark < 0)
 		diag_add(d, NULL, 0, "cannot watch %s (%s): %s", e->mount_point, e->fs_type,
-		         mark_error(mark));
-	return add_row(rows, n, e, all->st_dev[i], &w, mark,
+		         coverage_path_error(mark));
+	return rows_add(rows, n, e, all->st_dev[i], &w, mark,
 	               mount_asks_server(all->host, e->mount_point));
-}
-
-/* Subvolumes of one btrfs have devices of their own, but share the mark. */
-static int correct_shared(struct watch_row *rows, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		struct watch_row *r = &rows[i];
-		char *reason;
-
-		if (strcmp(r->row.state, "excluded") != 0 || !sb_marked(rows, n, r->sb))
-			continue;
-		if (asprintf(&reason, "watched with another mount of its file system, against %s",
-		             r->row.reason) < 0)
-			return -ENOMEM;
-		free((char *)r->row.reason);
-		r->row.reason = reason;
-		r->row.state = "protected";
-	}
-	return 0;
 }
 
 /* A Mount= that no mount answered to. What a server keeps from us today is no mistake in the configuration. */
@@ -293,7 +224,7 @@ static int check_wishes(const struct coverage *c, const struct conf *conf, const
 
 		row = found < 0 ? NULL : coverage_find(c, dev);
 		if (found < 0)
-			wrong = diag_add(d, NULL, 0, "Mount=%s: %s", path, mark_error(found));
+			wrong = diag_add(d, NULL, 0, "Mount=%s: %s", path, coverage_path_error(found));
 		else if (!row)
 			wrong = diag_add(d, NULL, 0, "Mount=%s: no file system is mounted there", path);
 		else if (strcmp(row->state, "failed") == 0 || strcmp(row->state, "unsupported") == 0)
@@ -352,7 +283,7 @@ static int rows_read(struct coverage *c, const struct conf *conf, const struct p
 		r = remember_sbs(c, host);
 	for (size_t i = 0; r == 0 && i < host->n; i++)
 		r = consider(c, &all, i, rows, n, d);
-	return r < 0 ? r : correct_shared(*rows, *n);
+	return r < 0 ? r : rows_correct_shared(*rows, *n);
 }
 
 int coverage_update(struct coverage *c, const struct conf *conf, const struct policy *policy,
