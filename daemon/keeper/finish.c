@@ -21,6 +21,9 @@
 #define BACKLOG_PATIENCE_NSEC (5 * NSEC_PER_SEC)
 /* An anchor waits for the others, who have their deadlines. */
 #define OTHERS_PATIENCE_NSEC  (65 * NSEC_PER_SEC)
+#define ROUSE_NSEC    (500 * NSEC_PER_MSEC)
+/* A scanner that keeps its deadlines comes first. */
+#define AFTER_DEADLINE_NSEC (20 * NSEC_PER_MSEC)
 #define LOOK_MSEC     2
 #define DUE_LOOK_MSEC 20
 /* An open that began before the new marks were set may not have got as far as our queue. */
@@ -69,14 +72,74 @@ static void dismiss_scanners(struct keeper *k)
 			children_command(k, i, COMMAND_DRAIN);
 }
 
+/* One that is stopped goes on; to any other it means nothing. */
+static void rouse(const struct keeper *k)
+{
+	for (unsigned i = 0; i < N_PLACES; i++) {
+		const uint32_t pid = atomic_load(&k->shared->place[i].pid);
+
+		if (pid > 1)
+			(void)kill((pid_t)pid, SIGCONT);
+	}
+}
+
+static bool may_deny(const struct keeper *k)
+{
+	return atomic_load(&k->shared->mode) != MODE_MONITOR;
+}
+
+/* A scanner that does not go on cannot keep deadlines either. */
+static void answer_late(struct keeper *k, nsec_t now)
+{
+	struct slots *s = shared_slots(k->shared);
+
+	for (uint32_t i = 0; i < N_SLOTS; i++) {
+		struct slot *slot = &s->slot[i];
+
+		if (slot->fd < FD_LOW || !slot_is_late(slot, now))
+			continue;
+		cache_clear(&k->cache); /* it may be an open for writing */
+		if (slot_answer_late(slot, FD_GROUP, now, may_deny(k)) == 0)
+			stats_add(&k->shared->stats, 0, COUNT_TIMEOUTS, 1);
+	}
+}
+
+/* Keeper and supervisor are gone: the little that can be done without rules. */
+static void stand_in(struct keeper *k, nsec_t *roused)
+{
+	const nsec_t now = clock_now();
+
+	if (keeper_is_alive(k))
+		return;
+	answer_late(k, now - AFTER_DEADLINE_NSEC);
+	if (now - *roused > ROUSE_NSEC) {
+		rouse(k);
+		*roused = now;
+	}
+}
+
+static void end_others(const struct keeper *k)
+{
+	const uint32_t keeper = atomic_load(&k->shared->own_pids[OWN_KEEPER]);
+
+	for (unsigned i = 0; i < N_PLACES; i++)
+		if (is_alive(atomic_load(&k->shared->place[i].pid)))
+			(void)kill((pid_t)atomic_load(&k->shared->place[i].pid), SIGKILL);
+	if (is_alive(keeper))
+		(void)kill((pid_t)keeper, SIGKILL);
+}
+
 void finish_alone(struct keeper *k)
 {
 	bool dismissed = false;
-	nsec_t began = clock_now();
+	nsec_t began = clock_now(), roused = 0;
 
 	/* Nobody has come: the keeper ends by itself at that time. */
-	while (!finish_is_due() && clock_now() - began < ORPHAN_PATIENCE_NSEC + NSEC_PER_SEC)
+	while (!finish_is_due() && !others_are_done(k) &&
+	       clock_now() - began < ORPHAN_PATIENCE_NSEC + NSEC_PER_SEC) {
+		stand_in(k, &roused);
 		(void)poll(NULL, 0, DUE_LOOK_MSEC);
+	}
 	began = clock_now();
 	/* Once they are gone nobody reads, and who is in the queue waits for our end. */
 	while (!others_are_done(k) && clock_now() - began < OTHERS_PATIENCE_NSEC) {
@@ -85,6 +148,11 @@ void finish_alone(struct keeper *k)
 			dismiss_scanners(k);
 			dismissed = true;
 		}
+		stand_in(k, &roused);
 		(void)poll(NULL, 0, LOOK_MSEC);
 	}
+	/* Whoever is left holds the group, and whoever waits for it would wait for ever. Files that were read and not
+	 * judged are answered as the policy says; for all others the kernel speaks (docs/adr/0035). */
+	end_others(k);
+	answer_late(k, SLOT_NO_DEADLINE - 1);
 }

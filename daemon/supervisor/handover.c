@@ -18,12 +18,16 @@
  */
 #include "daemon/supervisor/handover.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "custos/cleanup.h"
@@ -35,6 +39,9 @@
 #define BURY_USEC        (100 * 1000)
 #define BURY_LOOKS_AFTER 10
 #define BEAT_USEC        USEC_PER_SEC
+#define ROUSE_NSEC       NSEC_PER_SEC
+/* Longer than any deadline of theirs, and what they take to see that. */
+#define KILL_NSEC        (75 * NSEC_PER_SEC)
 
 struct handover {
 	struct manager *m;
@@ -46,6 +53,7 @@ struct handover {
 	nsec_t last_beat;           /* of the one before, CLOCK_BOOTTIME; 0: it ended as it should, or there was none */
 	usec_t gap;                 /* how long nobody answered before us, at most */
 	unsigned n_looks;           /* since it has gone */
+	nsec_t told, roused;        /* when it was told to finish; when its processes were last told to go on */
 };
 
 static nsec_t boot_time(void)
@@ -157,12 +165,57 @@ static void bury_strangers(const struct manager *m)
 	}
 }
 
+/* Does @pid hold the FIFO of the one before, where every process of a pair has it? */
+static bool is_of_predecessor(const struct handover *h, pid_t pid)
+{
+	struct stat theirs, it;
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, FD_HEIR); /* fits */
+	return fstat(h->predecessor, &it) == 0 && stat(path, &theirs) == 0 && theirs.st_dev == it.st_dev &&
+	       theirs.st_ino == it.st_ino;
+}
+
+/* By descriptor: the number may be somebody else's a moment later. */
+static void signal_one(const struct handover *h, pid_t pid, int sig)
+{
+	_cleanup_(fd_closep) int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+	if (fd >= 0 && is_of_predecessor(h, pid))
+		(void)syscall(SYS_pidfd_send_signal, fd, sig, NULL, 0);
+}
+
+/* A process of the pair before that is stopped would keep the group, and all who wait for it, for ever: it is told to go
+ * on. One that does not end although every deadline is over is ended. */
+static void see_to_predecessor(struct handover *h)
+{
+	const nsec_t now = clock_now();
+	DIR *proc;
+	struct dirent *e;
+
+	if (h->predecessor < 0 || now - h->roused < ROUSE_NSEC)
+		return;
+	h->roused = now;
+	proc = opendir("/proc");
+	while (proc && (e = readdir(proc))) {
+		char *end;
+		long pid = strtol(e->d_name, &end, 10);
+
+		if (*end || pid <= 1 || !is_of_predecessor(h, (pid_t)pid))
+			continue;
+		signal_one(h, (pid_t)pid, now - h->told > KILL_NSEC ? SIGKILL : SIGCONT);
+	}
+	if (proc)
+		(void)closedir(proc);
+}
+
 /* Until the last one, which closes the FIFO before it can be waited for. */
 static int on_bury(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct handover *h = userdata;
 
 	bury_strangers(h->m);
+	see_to_predecessor(h);
 	if (h->predecessor < 0 && h->n_looks++ >= BURY_LOOKS_AFTER) {
 		h->bury = sd_event_source_disable_unref(h->bury);
 		return 0;
@@ -219,6 +272,7 @@ int handover_announce(struct handover *h)
 		h->predecessor = fd_close(h->predecessor);
 		return 0;
 	}
+	h->told = clock_now();
 	r = sd_event_add_io(h->m->event, &h->gone, h->predecessor, 0, on_gone, h);
 	return r < 0 ? r : sd_event_add_time(h->m->event, &h->bury, CLOCK_MONOTONIC, now, 1, on_bury, h);
 }
