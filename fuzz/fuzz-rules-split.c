@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (r < 0 || (r == 1) != (parts.other != NULL) || (parts.n_pe > 0 && r == 1) != (parts.pe != NULL))
 		abort();
 	if (parts.other)
-		check(parts.other, text, size, " 01");
+		check(parts.other, text, size, " 01-");
 	if (parts.pe)
 		check(parts.pe, text, size, " ");
 	rules_parts_deinit(&parts);

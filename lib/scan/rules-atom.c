@@ -19,10 +19,12 @@ static bool same(const struct lex_token *a, const struct lex_token *b)
 	return a->len == b->len && memcmp(a->s, b->s, a->len) == 0;
 }
 
-static bool is_pe_rule(const struct gate *g, size_t i)
+bool atom_is_pe_rule(const struct gate *g, size_t begin, size_t end)
 {
+	if (end - begin != 1 || g->l->tokens[begin].kind != LEX_WORD)
+		return false;
 	for (size_t n = 0; n < g->pe_rules->n; n++)
-		if (same(g->pe_rules->names[n], &g->l->tokens[i]))
+		if (same(g->pe_rules->names[n], &g->l->tokens[begin]))
 			return true;
 	return false;
 }
@@ -161,12 +163,22 @@ bool atom_closes_at(const struct gate *g, size_t i, size_t end)
 	return false;
 }
 
+bool atom_is_module(const struct lex *l, size_t i)
+{
+	return lex_is(l, i, "pe") && lex_is(l, i + 1, ".");
+}
+
+/* "pe.is_pe" */
+static bool is_flag(const struct gate *g, size_t i)
+{
+	return atom_is_module(g->l, i) && lex_is(g->l, i + 2, "is_pe");
+}
+
 /* "pe" "." a name in small letters, at @i. Names in capitals are constants, and is_pe is 0 for other files. */
 static bool is_value(const struct gate *g, size_t i)
 {
-	return lex_is(g->l, i, "pe") && lex_is(g->l, i + 1, ".") && i + 2 < g->l->n &&
-	       g->l->tokens[i + 2].s[0] >= 'a' && g->l->tokens[i + 2].s[0] <= 'z' &&
-	       !lex_is(g->l, i + 2, "is_pe");
+	return atom_is_module(g->l, i) && i + 2 < g->l->n && g->l->tokens[i + 2].s[0] >= 'a' &&
+	       g->l->tokens[i + 2].s[0] <= 'z' && !is_flag(g, i);
 }
 
 /* "for any i in (0..pe.number_of_sections - 1) : (...)": without an upper end it is about nothing. Or the same about
@@ -218,22 +230,27 @@ static bool is_read(const struct gate *g, size_t i)
 	return false;
 }
 
+/* "$a at pe.entry_point" */
+bool atom_looks_at_place(const struct gate *g, size_t begin, size_t end)
+{
+	return end - begin == 5 && g->l->tokens[begin].kind == LEX_ID && lex_is(g->l, begin + 1, "at") &&
+	       is_value(g, begin + 2);
+}
+
 /* A value of the module, its left side, that is undefined for other files, compared with whatever. */
 bool atom_asks_module(const struct gate *g, size_t begin, size_t end)
 {
 	const struct lex *l = g->l;
 
-	if (end - begin == 3 && lex_is(l, begin, "pe") && lex_is(l, begin + 1, ".") &&
-	    lex_is(l, begin + 2, "is_pe"))
+	if (end - begin == 3 && is_flag(g, begin))
 		return true;
 	if (atom_loops_over_module(g, begin, end) || calls_module(g, begin, end))
 		return true;
 	/* "not" of what is undefined is undefined */
 	if (lex_is(l, begin, "not") && is_value(g, begin + 1))
 		begin++;
-	/* "$a at pe.entry_point" */
-	if (end - begin == 5 && l->tokens[begin].kind == LEX_ID)
-		return lex_is(l, begin + 1, "at") && is_value(g, begin + 2);
+	if (atom_looks_at_place(g, begin, end))
+		return true;
 	/* "pe.characteristics & pe.DLL" */
 	if (end - begin == 7 && is_value(g, begin) && lex_is(l, begin + 3, "&"))
 		return lex_is(l, begin + 4, "pe") && lex_is(l, begin + 5, ".");
@@ -247,8 +264,8 @@ bool atom_is_pe_test(const struct gate *g, size_t begin, size_t end)
 	const struct lex *l = g->l;
 	const size_t n = end - begin;
 
-	if (n == 1)
-		return l->tokens[begin].kind == LEX_WORD && is_pe_rule(g, begin);
+	if (atom_is_pe_rule(g, begin, end))
+		return true;
 	if (n == 3 && l->tokens[begin].kind == LEX_ID)
 		return lex_is(l, begin + 1, "at") && is_zero(g, begin + 2) &&
 		       string_is_mz(g, &l->tokens[begin]);

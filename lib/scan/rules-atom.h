@@ -10,13 +10,20 @@ struct gate {
 	const struct gate_names *pe_rules;
 };
 
+/* The module "pe", followed by a dot, at @i. */
+bool atom_is_module(const struct lex *l, size_t i);
+
 /* All below: a part of a condition, tokens from @begin up to @end, without "and" and "or" outside of parentheses. */
 
-/* A test for MZ, a question to the module pe, or a rule that is for PE: false for every other file. */
+/* A test for MZ, a question to such a module, or a rule that is for PE: false for every other file. */
 bool atom_is_pe_test(const struct gate *g, size_t begin, size_t end);
-/* A question to the module pe: false for files without MZ, or undefined. */
+/* A question to such a module: false for files without MZ, or undefined. */
 bool atom_asks_module(const struct gate *g, size_t begin, size_t end);
-/* Of those, a loop "for any": false. */
+/* Of those, a string at a place of the module, five tokens: false. */
+bool atom_looks_at_place(const struct gate *g, size_t begin, size_t end);
+/* A rule that is for PE: false, and never undefined. */
+bool atom_is_pe_rule(const struct gate *g, size_t begin, size_t end);
+/* A loop "for any" over what the module has: false. */
 bool atom_loops_over_module(const struct gate *g, size_t begin, size_t end);
 
 /* The parenthesis at @i ends at @end - 1. */

@@ -86,7 +86,7 @@ struct findings {
 
 static void find_module(const struct gate *g, size_t begin, size_t end, unsigned depth, struct findings *f);
 
-static void add_range(struct findings *f, size_t begin, size_t end, char instead)
+static void add_range(struct findings *f, size_t begin, size_t end, const char *instead)
 {
 	f->too_many |= f->n == GATE_RANGES_MAX;
 	if (!f->too_many)
@@ -101,10 +101,13 @@ static void find_in_part(const struct gate *g, size_t begin, size_t end, unsigne
 		find_module(g, begin + 1, end - 1, depth + 1, f);
 		return;
 	}
-	if (atom_asks_module(g, begin, end))
-		add_range(f, begin, end, '0');
-	else if (lex_is(g->l, begin, "not") && atom_loops_over_module(g, begin + 1, end))
-		add_range(f, begin, end, '1');
+	if (atom_looks_at_place(g, begin, end))
+		add_range(f, begin + 2, end, "-1"); /* the string must be asked for somewhere */
+	else if (atom_asks_module(g, begin, end) || atom_is_pe_rule(g, begin, end))
+		add_range(f, begin, end, "0");
+	else if (lex_is(g->l, begin, "not") &&
+	         (atom_loops_over_module(g, begin + 1, end) || atom_is_pe_rule(g, begin + 1, end)))
+		add_range(f, begin, end, "1");
 }
 
 /* Between "and" and "or", whichever. */
@@ -124,15 +127,14 @@ static size_t count_module(const struct lex *l, size_t begin, size_t end)
 	size_t n = 0;
 
 	for (size_t i = begin; i < end; i++)
-		n += lex_is(l, i, "pe") && lex_is(l, i + 1, ".");
+		n += atom_is_module(l, i);
 	return n;
 }
 
-size_t gate_find_module(const struct lex *l, size_t condition, size_t end,
+size_t gate_find_module(const struct lex *l, size_t condition, size_t end, const struct gate_names *pe_rules,
                         struct gate_range ret[GATE_RANGES_MAX])
 {
-	const struct gate_names none = {0};
-	const struct gate g = {l, condition, condition, &none};
+	const struct gate g = {l, condition, condition, pe_rules};
 	struct findings f = {.ranges = ret};
 	size_t n = 0;
 

@@ -28,17 +28,18 @@ bool gate_is_pe(const struct lex *l, size_t rule, size_t condition, size_t end,
 /* Tokens from @first up to @end, without @end. */
 struct gate_range {
 	size_t first, end;
-	char instead; /* '0' or '1': what they are for other files */
+	const char *instead; /* "0" or "1", what they are for other files, or "-1", a place that no file has */
 };
 
 /* Enough for any rule that is worth it. */
 #define GATE_RANGES_MAX 16
 
 /**
- * gate_find_module() - where a condition asks the module pe
+ * gate_find_module() - where a condition asks the module pe, or a rule that is for PE
  * @ret: set to what is known for other files, as part of conjunctions and disjunctions alone
  *
- * Return: their number; 0 when there is none, or the module is asked elsewhere as well.
+ * Return: their number; 0 when there is none, or the module is asked elsewhere as well. A rule that is asked
+ * elsewhere is not seen: then the part of the others does not compile.
  */
-size_t gate_find_module(const struct lex *l, size_t condition, size_t end,
+size_t gate_find_module(const struct lex *l, size_t condition, size_t end, const struct gate_names *pe_rules,
                         struct gate_range ret[GATE_RANGES_MAX]);

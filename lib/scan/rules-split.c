@@ -16,14 +16,16 @@
 
 #include "rules-gate.h"
 #include "rules-lex.h"
+#include "rules-refs.h"
 
 /* What a file is made of, in order. */
 struct piece {
 	size_t first, end; /* tokens; of an import the word and the name */
-	size_t name;       /* of a rule */
+	size_t name, condition; /* of a rule */
 	bool is_import;
 	bool in_pe, in_other;
-	/* In the part of the others these are 0 or 1, and the rule whole in that for PE. */
+	bool differs; /* in the part of the others: not to be asked about PE */
+	/* In the part of the others these are what they are for other files, and the rule whole in that for PE. */
 	struct gate_range asks[GATE_RANGES_MAX];
 	size_t n_asks;
 };
@@ -52,15 +54,15 @@ static int add_piece(struct split *s, const struct piece *p)
 	return 1;
 }
 
-/* Where does the rule belong whose condition lies between @condition and @end? */
-static int judge(struct split *s, struct piece *p, size_t condition, size_t end)
+/* Where does the rule belong whose condition ends before @end? */
+static int judge(struct split *s, struct piece *p, size_t end)
 {
-	p->in_pe = gate_is_pe(&s->lex, p->first, condition, end, &s->pe_rules);
+	p->in_pe = gate_is_pe(&s->lex, p->first, p->condition, end, &s->pe_rules);
 	p->in_other = !p->in_pe;
 	if (p->in_pe)
 		return gate_names_add(&s->pe_rules, &s->lex.tokens[p->name]);
-	p->n_asks = gate_find_module(&s->lex, condition, end, p->asks);
-	p->in_pe = p->n_asks > 0;
+	p->n_asks = gate_find_module(&s->lex, p->condition, end, &s->pe_rules, p->asks);
+	p->in_pe = p->differs = p->n_asks > 0;
 	return 0;
 }
 
@@ -68,7 +70,6 @@ static int judge(struct split *s, struct piece *p, size_t condition, size_t end)
 static int take_rule(struct split *s, size_t i, size_t *ret_end)
 {
 	struct piece p = {.first = i};
-	size_t condition = 0;
 
 	while (lex_is(&s->lex, i, "private"))
 		i++;
@@ -77,13 +78,13 @@ static int take_rule(struct split *s, size_t i, size_t *ret_end)
 	p.name = i + 1;
 	while (i < s->lex.n && !lex_is(&s->lex, i, "}")) {
 		if (lex_is(&s->lex, i, "condition") && lex_is(&s->lex, i + 1, ":"))
-			condition = i + 2;
+			p.condition = i + 2;
 		i++;
 	}
-	if (i >= s->lex.n || !condition)
+	if (i >= s->lex.n || !p.condition)
 		return 0;
 	p.end = *ret_end = i + 1;
-	return judge(s, &p, condition, i) < 0 ? -ENOMEM : add_piece(s, &p);
+	return judge(s, &p, i) < 0 ? -ENOMEM : add_piece(s, &p);
 }
 
 static int take_import(struct split *s, size_t i, size_t *ret_end)
@@ -103,17 +104,6 @@ static bool is_word(const struct split *s, size_t i, const char *word, size_t le
 	return t->kind == LEX_WORD && t->len == len && memcmp(t->s, word, len) == 0;
 }
 
-/* Whoever refers to a rule that is in both parts would meet, in that of the others, the one that is cut. */
-static bool is_referred_to(const struct split *s, const struct piece *p)
-{
-	const struct lex_token *name = &s->lex.tokens[p->name];
-
-	for (size_t i = 0; i < s->lex.n; i++)
-		if (i != p->name && is_word(s, i, name->s, name->len))
-			return true;
-	return false;
-}
-
 /* Return: 1, 0: there is something that is not understood, or -ENOMEM. */
 static int take_pieces(struct split *s)
 {
@@ -121,14 +111,52 @@ static int take_pieces(struct split *s)
 
 	for (size_t i = 0; i < s->lex.n && r > 0;)
 		r = lex_is(&s->lex, i, "import") ? take_import(s, i, &i) : take_rule(s, i, &i);
-	for (size_t i = 0; i < s->n; i++) {
-		struct piece *p = &s->pieces[i];
+	return r;
+}
 
-		if (p->n_asks > 0 && is_referred_to(s, p)) {
-			p->n_asks = 0;
-			p->in_pe = false;
-		}
+static int find_refs(const struct split *s, struct refs *ret)
+{
+	_cleanup_(freep) struct refs_rule *rules = calloc(s->n + 1, sizeof(*rules));
+	size_t n = 0;
+
+	if (!rules)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->n; i++) {
+		const struct piece *p = &s->pieces[i];
+
+		if (!p->is_import)
+			rules[n++] = (struct refs_rule){p->name, p->condition, p->end, i};
 	}
+	return refs_find(&s->lex, rules, n, ret);
+}
+
+/* @from refers to @to. Return: that has changed where it is. */
+static bool follow(struct piece *from, struct piece *to)
+{
+	bool changed = false;
+
+	/* it would meet, in the part of the others, the one that is cut */
+	if (to->differs && !from->differs)
+		changed = from->differs = from->in_pe = true;
+	/* and there it must find all that it asks */
+	if (from->in_pe && !to->in_pe)
+		changed = to->in_pe = true;
+	return changed;
+}
+
+/* Rules that refer to each other: each part is to be complete. */
+static int complete(struct split *s)
+{
+	struct refs refs = {0};
+	int r = find_refs(s, &refs);
+	bool changed = r > 0;
+
+	while (changed) {
+		changed = false;
+		for (size_t i = 0; i < refs.n; i++)
+			changed |= follow(&s->pieces[refs.items[i].from], &s->pieces[refs.items[i].to]);
+	}
+	refs_deinit(&refs);
 	return r;
 }
 
@@ -182,8 +210,8 @@ static char *part(const struct split *s, bool pe)
 			put(s, text, i, s->lex.tokens[i].s, s->lex.tokens[i].len);
 	for (size_t n = 0; n < s->n && !pe; n++)
 		for (size_t a = 0; a < s->pieces[n].n_asks; a++)
-			put(s, text, s->pieces[n].asks[a].first,
-			    &s->pieces[n].asks[a].instead, 1);
+			put(s, text, s->pieces[n].asks[a].first, s->pieces[n].asks[a].instead,
+			    strlen(s->pieces[n].asks[a].instead));
 	return text;
 }
 
@@ -210,6 +238,8 @@ static int divide(struct split *s, struct rules_parts *ret)
 
 	if (r > 0)
 		r = take_pieces(s);
+	if (r > 0)
+		r = complete(s);
 	if (r <= 0)
 		return r;
 	count(s, ret);

@@ -213,6 +213,8 @@ START_TEST(rules_split_not_understood_stays_whole)
 		"rule a { uint16(0) == 0x5A4D }",
 		"rule a { condition: }",
 		"import pe rule a { condition: uint16(0) == 0x5A4D }",
+		"rule a { condition: uint16(0) == 0x5A4D } rule b { condition: any of (a*) }",
+		"rule a { condition: uint16(0) == 0x5A4D } rule b { condition: any of (a*, b) }",
 	};
 	struct rules_parts parts;
 
@@ -276,14 +278,47 @@ START_TEST(rules_split_rule_that_may_ask_is_in_both)
 	ck_assert_int_eq(split("rule a { condition: not for any i in (0..pe.x) : (true) and filesize > 1 }", &parts), 1);
 	ck_assert_str_eq(parts.other, "rule a { condition: 1                                   and filesize > 1 }");
 	rules_parts_deinit(&parts);
-	/* nor where another rule asks what became of it: that one would meet the one that is cut */
-	ck_assert_int_eq(split("rule a { condition: pe.is_pe or filesize > 9 } rule b { condition: a and filesize > 1 }",
-	                       &parts),
-	                 0);
+	/* a string that nobody asks for does not compile */
+	ck_assert_int_eq(split("rule a { strings: $a = \"x\" condition: filesize > 9 or $a at pe.entry_point }", &parts), 1);
+	ck_assert_str_eq(parts.other, "rule a { strings: $a = \"x\" condition: filesize > 9 or $a at -1             }");
+	rules_parts_deinit(&parts);
 	/* not where it cannot be left out everywhere */
 	ck_assert_int_eq(split("rule a { condition: pe.a == 1 or not (pe.b == 2) }", &parts), 0);
 	ck_assert_int_eq(split("rule a { condition: pe.a == 1 or filesize == pe.b }", &parts), 0);
 	ck_assert_int_eq(split("rule a { condition: not (pe.a == 1 or filesize == 1) }", &parts), 0);
+}
+END_TEST
+
+/* Who asks a rule that is cut is in both, too, and so is what a rule for PE asks. */
+START_TEST(rules_split_rules_that_refer_are_complete)
+{
+	static const char text[] = "rule h { condition: filesize > 1 }\n"
+				   "rule g { condition: h and filesize > 2 }\n"
+				   "rule p { condition: uint16(0) == 0x5A4D and g }\n"
+				   "rule o { condition: filesize > 3 }\n"
+				   "rule a { condition: pe.is_pe or filesize > 9 }\n"
+				   "rule b { condition: a and filesize > 1 }\n"
+				   "rule c { condition: not b }\n"
+				   "rule d { condition: p or o }\n"
+				   "rule e { condition: not p and filesize > 4 }\n"
+				   "rule o2 { condition: filesize > 5 }\n";
+	static const char both[] = "hgaoabcde";
+	struct rules_parts parts;
+
+	ck_assert_int_eq(split(text, &parts), 1);
+	for (const char *p = both; *p; p++) {
+		const char rule[] = {'r', 'u', 'l', 'e', ' ', *p, ' ', '\0'};
+
+		ck_assert_msg(strstr(parts.pe, rule) && strstr(parts.other, rule), "%s", rule);
+	}
+	ck_assert_ptr_null(strstr(parts.other, "rule p "));
+	ck_assert_ptr_null(strstr(parts.pe, "rule o2 "));
+	ck_assert_ptr_nonnull(strstr(parts.other, "{ condition: 0 or o }"));
+	ck_assert_ptr_nonnull(strstr(parts.other, "{ condition: 1     and filesize > 4 }"));
+	ck_assert_uint_eq(parts.n_both, sizeof(both) - 2); /* "a" twice */
+	ck_assert_uint_eq(parts.n_pe, parts.n_both + 1);
+	ck_assert_uint_eq(parts.n_other, parts.n_both + 1);
+	rules_parts_deinit(&parts);
 }
 END_TEST
 
@@ -348,8 +383,8 @@ START_TEST(rules_scan_both_parts_judge)
 }
 END_TEST
 
-/* A rule of the one kind that refers to one of the other keeps the file together. */
-START_TEST(rules_compile_rules_that_refer_stay_together)
+/* Whatever part they are in. */
+START_TEST(rules_scan_rules_that_refer_agree)
 {
 	struct rules *r = load("import \"pe\""
 	                       "private rule maybe_pe { strings: $a = \"evil\" condition: pe.number_of_sections > 0 or $a }"
@@ -366,6 +401,14 @@ START_TEST(rules_compile_rules_that_refer_stay_together)
 	ck_assert_str_eq(judged(r, "MZ evil"), "for_pe");
 	ck_assert_str_eq(judged(r, "evil"), "twice");
 	rules_free(r);
+	/* not by name: all of these, and none for PE alone, are in "all" */
+	r = load("private rule x1 { condition: uint16(0) == 0x5A4D }\n"
+	         "private rule x2 { condition: filesize > 2 }\n"
+	         "rule all_x { condition: all of (x*) }\n",
+	         3);
+	ck_assert_str_eq(judged(r, "MZ evil"), "all_x");
+	ck_assert_str_eq(judged(r, "evil"), "");
+	rules_free(r);
 }
 END_TEST
 
@@ -374,4 +417,5 @@ UNIT_MAIN("rules-split", rules_split_tests_for_pe_are_seen,
           rules_split_imports_go_where_they_are_used, rules_split_rule_that_may_ask_is_in_both,
           rules_split_unused_import_is_left_out,
           rules_scan_both_parts_judge,
-          rules_split_libyara_agrees, rules_compile_rules_that_refer_stay_together)
+          rules_split_rules_that_refer_are_complete, rules_split_libyara_agrees,
+          rules_scan_rules_that_refer_agree)
