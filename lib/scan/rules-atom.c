@@ -165,13 +165,13 @@ bool atom_closes_at(const struct gate *g, size_t i, size_t end)
 
 bool atom_is_module(const struct lex *l, size_t i)
 {
-	return lex_is(l, i, "pe") && lex_is(l, i + 1, ".");
+	return (lex_is(l, i, "pe") || lex_is(l, i, "dotnet")) && lex_is(l, i + 1, ".");
 }
 
 /* "pe.is_pe" */
 static bool is_flag(const struct gate *g, size_t i)
 {
-	return atom_is_module(g->l, i) && lex_is(g->l, i + 2, "is_pe");
+	return atom_is_module(g->l, i) && (lex_is(g->l, i + 2, "is_pe") || lex_is(g->l, i + 2, "is_dotnet"));
 }
 
 /* "pe" "." a name in small letters, at @i. Names in capitals are constants, and is_pe is 0 for other files. */

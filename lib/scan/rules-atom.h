@@ -10,7 +10,7 @@ struct gate {
 	const struct gate_names *pe_rules;
 };
 
-/* The module "pe", followed by a dot, at @i. */
+/* The modules "pe" and "dotnet", followed by a dot, at @i: neither has anything to say of files without MZ. */
 bool atom_is_module(const struct lex *l, size_t i);
 
 /* All below: a part of a condition, tokens from @begin up to @end, without "and" and "or" outside of parentheses. */

@@ -28,7 +28,7 @@ struct rules_parts {
  * @ret:  texts with a NUL, as long as @text and with the same lines: what is left out is blank, and comments are. Deinit them.
  *
  * A rule is for PE when its condition cannot be true for a file that does not begin with MZ, as far as a look at its
- * text can tell; what is not understood belongs to the others. A rule that asks the module pe, or a rule that is
+ * text can tell; what is not understood belongs to the others. A rule that asks the module pe, dotnet, or a rule that is
  * for PE, and may be true without it, is in both parts, for other files with what they are known to make of it in its
  * place: 0, 1, or a place that no file has. For PE its text in that part counts alone. Who refers to such a rule is in
  * both as well, and so is what a rule of the part for PE refers to. An import that no rule uses is left out.

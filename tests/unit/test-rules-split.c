@@ -132,6 +132,10 @@ START_TEST(rules_split_tests_for_pe_are_seen)
 		"for any i in (0x0 .. pe.number_of_signatures):(true)",
 		"for any s in pe.sections : ( s.name == \"a\" )",
 		"/* or */ pe.machine == pe.MACHINE_I386",
+		"dotnet.is_dotnet",
+		"dotnet.guids[0] == \"\"",
+		"(dotnet.version == \"\" or pe.machine == 3)",
+		"for any i in (0..dotnet.number_of_streams - 1) : ( true )",
 		"before",
 	};
 
@@ -174,6 +178,9 @@ START_TEST(rules_split_anything_else_is_not_for_pe)
 		"$mz",
 		"not pe.is_pe",
 		"pe.is_pe == 0",
+		"not dotnet.is_dotnet",
+		"dotnet.is_dotnet == 0",
+		"dotnet.version != \"\"",
 		"not pe.is_dll()",
 		"not pe.imports(\"a\")",
 		"not (pe.number_of_sections == 3)",
@@ -343,6 +350,14 @@ START_TEST(rules_split_libyara_agrees)
 		"pe.characteristics & pe.DLL",
 		"for any i in (0..pe.number_of_sections - 1) : ( true )",
 		"for any s in pe.sections : ( true )",
+		"dotnet.is_dotnet",
+		"dotnet.version == \"\"",
+		"dotnet.number_of_guids == 0",
+		"dotnet.number_of_guids < 1",
+		"dotnet.guids[0] == \"\"",
+		"not dotnet.typelib == \"x\"",
+		"for any i in (0..dotnet.number_of_streams - 1) : ( true )",
+		"for any g in dotnet.guids : ( true )",
 	};
 	char text[1024];
 
@@ -352,7 +367,7 @@ START_TEST(rules_split_libyara_agrees)
 
 		/* undivided: there is a global rule */
 		(void)snprintf(text, sizeof(text),
-		               "import \"pe\" private global rule g { condition: filesize > 1 }"
+		               "import \"pe\" import \"dotnet\" private global rule g { condition: filesize > 1 }"
 		               "rule a { strings: $text = \"text\" condition: $text and %s }",
 		               last ? "not for any i in (0..pe.number_of_sections) : ( true )" : conditions[i]);
 		r = load(text, 2);
