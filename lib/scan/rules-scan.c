@@ -18,6 +18,7 @@
 
 #include "custos/clock.h"
 #include "custos/rules.h"
+#include "rules-tell.h"
 #include "rules-yara.h"
 
 /*
@@ -40,6 +41,8 @@ enum part { PART_OTHER, PART_PE, N_PARTS };
 struct rules_scanner {
 	const struct rules *rules;
 	YR_SCANNER *yr[N_PARTS]; /* NULL after an error: made anew for the next file */
+	rules_tell_t tell;       /* NULL: the first rule that denies ends the scan */
+	void *userdata;
 	/* of the scan that is running */
 	bool is_pe;
 	enum part part;
@@ -79,6 +82,10 @@ static int on_match(struct rules_scanner *s, const YR_RULE *rule)
 {
 	if (s->is_pe && s->part == PART_OTHER && rules_pe_has(s->rules, rule))
 		return CALLBACK_CONTINUE; /* decided by its text there */
+	if (s->tell) {
+		s->tell(s->userdata, rule->ns->name, rule->identifier);
+		return CALLBACK_CONTINUE;
+	}
 	if (only_logs(rule)) {
 		if (!*s->log_rule)
 			(void)snprintf(s->log_rule, sizeof(s->log_rule), "%s",
@@ -166,6 +173,12 @@ struct rules_scanner *rules_scanner_free(struct rules_scanner *s)
 		drop_scanner(s, part);
 	free(s);
 	return NULL;
+}
+
+void rules_scanner_tell(struct rules_scanner *s, rules_tell_t tell, void *userdata)
+{
+	s->tell = tell;
+	s->userdata = userdata;
 }
 
 static int set_vars(YR_SCANNER *yr, const char *const *vars)

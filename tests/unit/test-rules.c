@@ -7,6 +7,7 @@
 #include "custos/clock.h"
 #include "custos/rules-compile.h"
 #include "custos/rules.h"
+#include "lib/scan/rules-tell.h"
 #include "unit.h"
 
 #define SOURCE(name, text) {name, text, sizeof(text) - 1}
@@ -431,6 +432,36 @@ START_TEST(scan_too_many_matches_is_an_error_unless_a_rule_matched)
 }
 END_TEST
 
+static void note(void *userdata, const char *file, const char *rule)
+{
+	char *told = userdata;
+
+	(void)snprintf(told + strlen(told), 64, "%s:%s ", file, rule);
+}
+
+/* Also behind one that would end the scan, in both parts, and each once: as yara(1) tells them. */
+START_TEST(scan_that_tells_goes_on_behind_a_match)
+{
+	struct rules *r = load("import \"pe\" rule a { condition: true } "
+	                       "rule b { condition: uint16(0) == 0x5a4d } "
+	                       "rule c { condition: filesize > 1 or pe.number_of_sections > 0 } "
+	                       "private rule d { condition: true } rule e { condition: filesize == 2 }");
+	char name[RULE_NAME_BYTES], told[1024] = "";
+	struct rules_scanner *s;
+
+	ck_assert_int_eq(rules_scanner_new(r, &s), 0);
+	rules_scanner_tell(s, note, told);
+	ck_assert_int_eq(rules_scan(s, "MZ", 2, NULL, FAR, name), RULES_CLEAN);
+	ck_assert_str_eq(told, "t.yar:a t.yar:e t.yar:b t.yar:c ");
+	*told = '\0';
+	ck_assert_int_eq(rules_scan(s, "xx", 2, NULL, FAR, name), RULES_CLEAN);
+	ck_assert_str_eq(told, "t.yar:a t.yar:c t.yar:e ");
+	ck_assert_int_eq(rules_scan(s, "xx", 2, NULL, clock_now(), name), RULES_TIMEOUT);
+	rules_scanner_free(s);
+	rules_free(r);
+}
+END_TEST
+
 UNIT_MAIN("rules", compile_errors_name_file_and_line_of_every_bad_file,
           compile_same_rule_name_in_two_files_is_fine,
           compile_include_inside_the_set_is_found,
@@ -445,4 +476,5 @@ UNIT_MAIN("rules", compile_errors_name_file_and_line_of_every_bad_file,
           scan_entry_point_of_the_file_before_is_forgotten,
           scan_deadline_in_the_past_times_out,
           scan_slow_rule_times_out_within_a_second_and_recovers,
-          scan_too_many_matches_is_an_error_unless_a_rule_matched)
+          scan_too_many_matches_is_an_error_unless_a_rule_matched,
+          scan_that_tells_goes_on_behind_a_match)
