@@ -60,6 +60,7 @@ def is_refused(path):
 class Subject:
     """Nobody: the kernel alone. What the others have in common."""
     baits = ()
+    start_sec = START_SEC
 
     def __init__(self, world, directory=None):
         self.world = world
@@ -92,7 +93,7 @@ class Subject:
             pinned = ["taskset", "-c", str(cpu)] if cpu is not None else []
             process = subprocess.Popen(pinned + argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
         self.processes.append(process)
-        end = time.monotonic() + START_SEC
+        end = time.monotonic() + self.start_sec
         while not is_ready(process, log):
             if process.poll() is not None or time.monotonic() > end:
                 last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
