@@ -18,6 +18,8 @@ struct mount_entry {
 struct mount_list {
 	struct mount_entry *items; /* in mount order: later ones may cover earlier ones */
 	size_t n;
+	size_t *servers; /* of these, which are MOUNT_REMOTE and not "/" */
+	size_t n_servers;
 };
 
 /**

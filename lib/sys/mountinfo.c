@@ -46,6 +46,18 @@ enum mount_class mount_class_of(const char *fs_type)
 	return MOUNT_LOCAL;
 }
 
+/* The last one. */
+static int append_server(struct mount_list *l)
+{
+	size_t *servers = reallocarray(l->servers, l->n_servers + 1, sizeof(*servers));
+
+	if (!servers)
+		return -ENOMEM;
+	l->servers = servers;
+	l->servers[l->n_servers++] = l->n - 1;
+	return 0;
+}
+
 static int append(struct mount_list *l, struct libmnt_fs *fs)
 {
 	const char *options = mnt_fs_get_fs_options(fs);
@@ -66,7 +78,9 @@ static int append(struct mount_list *l, struct libmnt_fs *fs)
 		return -ENOMEM;
 	}
 	l->items[l->n++] = e;
-	return 0;
+	return mount_class_of(e.fs_type) == MOUNT_REMOTE && strcmp(e.mount_point, "/") != 0 ?
+	               append_server(l) :
+	               0;
 }
 
 static int read_table(struct libmnt_table *table, struct libmnt_iter *iter, FILE *f,
@@ -166,6 +180,7 @@ void mount_list_deinit(struct mount_list *l)
 		free(l->items[i].fs_type);
 	}
 	free(l->items);
+	free(l->servers);
 	*l = (struct mount_list){0};
 }
 
@@ -193,13 +208,11 @@ const struct mount_entry *mount_of_path(const struct mount_list *l, const char *
 
 bool mount_asks_server(const struct mount_list *l, const char *path)
 {
-	for (size_t i = 0; i < l->n; i++) {
-		const struct mount_entry *e = &l->items[i];
+	for (size_t i = 0; i < l->n_servers; i++) {
+		const struct mount_entry *e = &l->items[l->servers[i]];
 
 		/* What another mount covers is not walked into. */
-		if (is_below(path, e->mount_point) && strcmp(e->mount_point, "/") != 0 &&
-		    mount_class_of(e->fs_type) == MOUNT_REMOTE &&
-		    mount_of_path(l, e->mount_point) == e)
+		if (is_below(path, e->mount_point) && mount_of_path(l, e->mount_point) == e)
 			return true;
 	}
 	return false;

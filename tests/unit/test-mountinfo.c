@@ -143,15 +143,18 @@ START_TEST(mount_class_of_autofs_is_never_walked)
 }
 END_TEST
 
-static const struct mount_entry tree[] = {
-	{.id = 1, .mount_point = "/", .fs_type = "nfs4"},
-	{.id = 2, .mount_point = "/data", .fs_type = "ext4"},
-	{.id = 3, .mount_point = "/data/me", .fs_type = "fuse.sshfs"},
-	{.id = 4, .mount_point = "/data/me/local", .fs_type = "tmpfs"},
-	{.id = 5, .mount_point = "/srv", .fs_type = "fuse"},
-	{.id = 6, .mount_point = "/srv", .fs_type = "tmpfs"},
-};
-static const struct mount_list tree_list = {(struct mount_entry *)tree, ARRAY_SIZE(tree)};
+static void read_tree(struct mount_list *ret)
+{
+	int fd = file_of("1 0 0:1 / / rw - nfs4 host:/ rw\n"
+	                 "2 1 0:2 / /data rw - ext4 a rw\n"
+	                 "3 2 0:3 / /data/me rw - fuse.sshfs b rw\n"
+	                 "4 3 0:4 / /data/me/local rw - tmpfs c rw\n"
+	                 "5 1 0:5 / /srv rw - fuse d rw\n"
+	                 "6 5 0:6 / /srv rw - tmpfs e rw\n");
+
+	ck_assert_int_eq(mountinfo_read(fd, ret), 0);
+	(void)fd_close(fd);
+}
 
 START_TEST(mount_of_path_longest_and_latest_wins)
 {
@@ -163,24 +166,29 @@ START_TEST(mount_of_path_longest_and_latest_wins)
 		{"/datas", 1},     {"/data/mean", 2},    {"/data/me", 3},      {"/data/me/x", 3},
 		{"/data/me/local", 4}, {"/data/me/local/x/y", 4}, {"/srv", 6}, {"/srv/x", 6},
 	};
+	_cleanup_(mount_list_deinit) struct mount_list tree = {0};
 
+	read_tree(&tree);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-		ck_assert_int_eq(mount_of_path(&tree_list, cases[i].path)->id, cases[i].id);
+		ck_assert_int_eq(mount_of_path(&tree, cases[i].path)->id, cases[i].id);
 	ck_assert_ptr_null(mount_of_path(&(struct mount_list){0}, "/"));
 }
 END_TEST
 
 START_TEST(mount_asks_server_on_the_way_or_at_its_end)
 {
-	ck_assert(!mount_asks_server(&tree_list, "/"));    /* without it nothing works */
-	ck_assert(!mount_asks_server(&tree_list, "/etc"));
-	ck_assert(!mount_asks_server(&tree_list, "/data"));
-	ck_assert(!mount_asks_server(&tree_list, "/data/mean"));
-	ck_assert(mount_asks_server(&tree_list, "/data/me"));
-	ck_assert(mount_asks_server(&tree_list, "/data/me/x"));
-	ck_assert(mount_asks_server(&tree_list, "/data/me/local"));
-	ck_assert(mount_asks_server(&tree_list, "/data/me/local/x"));
-	ck_assert(!mount_asks_server(&tree_list, "/srv/x")); /* covered */
+	_cleanup_(mount_list_deinit) struct mount_list tree = {0};
+
+	read_tree(&tree);
+	ck_assert(!mount_asks_server(&tree, "/"));    /* without it nothing works */
+	ck_assert(!mount_asks_server(&tree, "/etc"));
+	ck_assert(!mount_asks_server(&tree, "/data"));
+	ck_assert(!mount_asks_server(&tree, "/data/mean"));
+	ck_assert(mount_asks_server(&tree, "/data/me"));
+	ck_assert(mount_asks_server(&tree, "/data/me/x"));
+	ck_assert(mount_asks_server(&tree, "/data/me/local"));
+	ck_assert(mount_asks_server(&tree, "/data/me/local/x"));
+	ck_assert(!mount_asks_server(&tree, "/srv/x")); /* covered */
 }
 END_TEST
 
