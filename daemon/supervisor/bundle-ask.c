@@ -352,9 +352,10 @@ void bundles_abandon(struct bundles *b)
 {
 	struct timespec until;
 
-	if (b->job && clock_gettime(CLOCK_REALTIME, &until) == 0) {
+	/* Not by the clock that can be set: one set back would keep custosd from ending. */
+	if (b->job && clock_gettime(CLOCK_MONOTONIC, &until) == 0) {
 		until.tv_sec += ABANDON_SEC;
-		if (pthread_timedjoin_np(b->thread, NULL, &until) == 0) {
+		if (pthread_clockjoin_np(b->thread, NULL, CLOCK_MONOTONIC, &until) == 0) {
 			bundle_job_deinit(b->job);
 			free(ptr_take(&b->job));
 		}
