@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "closer.h"
 #include "connection.h"
 #include "custos/cleanup.h"
 
@@ -71,7 +72,7 @@ static int take_fds(struct connection *c, struct msghdr *mh)
 			if (c->n_fds < VARLINK_FDS_MAX) {
 				c->fds[c->n_fds++] = fd;
 			} else {
-				(void)fd_close(fd);
+				closer_close(c->server->m->closer, fd);
 				r = -EMFILE;
 			}
 		}
@@ -91,7 +92,8 @@ static ssize_t receive(struct connection *c, size_t want)
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = control.buf,
-		.msg_controllen = sizeof(control.buf),
+		/* None: the kernel lets go of them, without a word to whoever serves them. */
+		.msg_controllen = closer_is_full(c->server->m->closer) ? 0 : sizeof(control.buf),
 	};
 	ssize_t n = recvmsg(c->fd, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	int r;

@@ -17,13 +17,16 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "closer.h"
 #include "custos/cleanup.h"
 #include "methods.h"
 
 static void close_fds(struct connection *c)
 {
-	for (unsigned i = 0; i < c->n_fds; i++)
-		c->fds[i] = fd_close(c->fds[i]); /* those a method took are -1 */
+	for (unsigned i = 0; i < c->n_fds; i++) {
+		closer_close(c->server->m->closer, c->fds[i]); /* those a method took are -1 */
+		c->fds[i] = -1;
+	}
 	c->n_fds = 0;
 }
 

@@ -67,6 +67,7 @@ struct manager {
 	struct pair *pair;
 	struct coverage *coverage;
 	struct varlink_server *server;
+	struct closer *closer;    /* of descriptors that clients send; NULL: they are closed at once */
 	struct shared *shared;    /* daemon/shared.h */
 	struct cache cache;       /* view of the verdict cache; scanners can write what is in it */
 	uint64_t cache_limit_bytes; /* CacheMemory= when we started */

@@ -17,6 +17,7 @@
 #include "custos/cleanup.h"
 #include "custos/clock.h"
 #include "custos/text.h"
+#include "closer.h"
 #include "methods.h"
 
 /* Pause before files are offered again when none of this call is being judged. */
@@ -52,7 +53,7 @@ static void scan_free(struct connection *c, void *state)
 	for (unsigned i = 0; i < s->n_items; i++) {
 		if (s->items[i].running)
 			manager_scan_cancel(c->server->m, &s->items[i]);
-		s->items[i].fd = fd_close(s->items[i].fd);
+		closer_close(c->server->m->closer, s->items[i].fd);
 		free(s->items[i].path);
 	}
 	sd_event_source_disable_unref(s->retry);
@@ -146,7 +147,8 @@ static int offer_one(struct scan *s, struct scan_item *item)
 	r = manager_scan(s->c->server->m, fd, item->path, on_finding, item);
 	if (r < 0)
 		return r;
-	item->fd = fd_close(item->fd);
+	closer_close(s->c->server->m->closer, item->fd);
+	item->fd = -1;
 	item->running = true;
 	s->progress = clock_now();
 	return 0;

@@ -3,7 +3,7 @@
  * Requests
  *
  * Owns: descriptors of files to be judged until their result is back, so that a lost pair costs a
- * delay and not a result. Must not own: who asked.
+ * delay and not a result; the closer. Must not own: who asked.
  * Hands off to: the scanner, REQUESTS_SENT_MAX at a time.
  */
 #include "daemon/supervisor/requests.h"
@@ -20,6 +20,7 @@
 #include "custos/unasked.h"
 
 #include "daemon/shared.h"
+#include "daemon/supervisor/closer.h"
 #include "daemon/supervisor/pair.h"
 
 struct request {
@@ -42,7 +43,7 @@ struct requests {
 
 static void request_free(struct requests *q, struct request *r)
 {
-	(void)fd_close(r->fd);
+	closer_close(q->m->closer, r->fd);
 	free(r);
 	q->n--;
 }
@@ -136,7 +137,7 @@ int requests_add(struct requests *q, int fd, manager_scan_fn done, void *userdat
 	else if (!(r = calloc(1, sizeof(*r))))
 		err = -ENOMEM;
 	if (err < 0) {
-		(void)fd_close(fd);
+		closer_close(q->m->closer, fd);
 		return err;
 	}
 	*r = (struct request){.number = ++q->last_number, .fd = fd, .done = done,
@@ -166,9 +167,12 @@ void requests_cancel(struct requests *q, void *userdata)
 int requests_new(struct manager *m, struct requests **ret)
 {
 	struct requests *q = calloc(1, sizeof(*q));
+	int r = q ? closer_new(&m->closer) : -ENOMEM;
 
-	if (!q)
-		return -ENOMEM;
+	if (r < 0) {
+		free(q);
+		return r;
+	}
 	q->m = m;
 	TAILQ_INIT(&q->waiting);
 	TAILQ_INIT(&q->sent);
@@ -188,6 +192,7 @@ struct requests *requests_free(struct requests *q)
 		TAILQ_REMOVE(&q->waiting, r, entry);
 		request_free(q, r);
 	}
+	q->m->closer = closer_free(q->m->closer);
 	free(q);
 	return NULL;
 }
