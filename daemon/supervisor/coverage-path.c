@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -78,6 +79,41 @@ int coverage_path_device(int root, const struct mount_list *mounts, const char *
 const char *coverage_path_error(int error)
 {
 	return error == -EAGAIN ? COVERAGE_PATH_ASKS : strerror(-error);
+}
+
+int coverage_path_devices(int root, const struct mount_list *mounts, dev_t **ret)
+{
+	dev_t *dev = calloc(mounts->n + 1, sizeof(*dev));
+
+	if (!dev)
+		return -ENOMEM;
+	for (size_t i = 0; i < mounts->n; i++) {
+		const struct mount_entry *e = &mounts->items[i];
+		enum mount_class class = mount_class_of(e->fs_type);
+
+		/* Asking a remote file system might block for ever. */
+		if (class == MOUNT_KERNEL || class == MOUNT_REMOTE)
+			dev[i] = e->dev;
+		else
+			(void)coverage_path_device(root, mounts, e->mount_point,
+			                           &dev[i]);
+	}
+	*ret = dev;
+	return 0;
+}
+
+int coverage_path_named(int root, const struct mount_list *mounts,
+                        const struct conf *conf, dev_t **ret)
+{
+	dev_t *dev = calloc(conf->mounts.n + 1, sizeof(*dev));
+
+	if (!dev)
+		return -ENOMEM;
+	for (size_t i = 0; i < conf->mounts.n; i++)
+		(void)coverage_path_device(root, mounts, conf->mounts.items[i],
+		                           &dev[i]);
+	*ret = dev;
+	return 0;
 }
 
 int coverage_path_mark(int group, int fd, bool wanted)

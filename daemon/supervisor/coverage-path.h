@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "custos/conf.h"
 #include "custos/mountinfo.h"
 
 #define COVERAGE_PATH_ASKS "its path cannot be walked without asking a server"
@@ -28,6 +29,14 @@ int coverage_path_device(int root, const struct mount_list *mounts, const char *
 
 /* Text for what either of them returns. */
 const char *coverage_path_error(int error);
+
+/* The same of each mount; 0: it is gone again, covered, or cannot be asked. The caller
+ * frees *ret. Return: 0 or -ENOMEM. */
+int coverage_path_devices(int root, const struct mount_list *mounts, dev_t **ret);
+
+/* The same of what each Mount= of @conf names. */
+int coverage_path_named(int root, const struct mount_list *mounts,
+                        const struct conf *conf, dev_t **ret);
 
 /* Mark or unmark the file system of @fd (O_PATH). By descriptor: a file can be mounted
  * on a file. */

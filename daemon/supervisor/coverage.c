@@ -135,20 +135,6 @@ static bool wanted(const struct wishes *all, size_t i)
 	return all->conf->mounts.n == 0;
 }
 
-/* st_dev of what each Mount= names; 0: nothing is there, or nobody knows without asking a server. */
-static int read_named(const struct coverage *c, const struct conf *conf, const struct mount_list *host,
-                      dev_t **ret)
-{
-	dev_t *named = calloc(conf->mounts.n + 1, sizeof(*named));
-
-	if (!named)
-		return -ENOMEM;
-	for (size_t i = 0; i < conf->mounts.n; i++)
-		(void)coverage_path_device(c->host_root, host, conf->mounts.items[i], &named[i]);
-	*ret = named;
-	return 0;
-}
-
 static void unmark_lost(struct coverage *c, const struct mount_list *host, const struct watch_row *rows,
                         size_t n)
 {
@@ -166,27 +152,6 @@ static void unmark_lost(struct coverage *c, const struct mount_list *host, const
 		    sx.stx_mnt_id == (uint64_t)old->id)
 			(void)coverage_path_mark(c->group, fd, false);
 	}
-}
-
-/* st_dev of each mount as the host sees it; 0: it is gone again, or covered. */
-static int read_devices(const struct coverage *c, const struct mount_list *host, dev_t **ret)
-{
-	dev_t *st_dev = calloc(host->n + 1, sizeof(*st_dev));
-
-	if (!st_dev)
-		return -ENOMEM;
-	for (size_t i = 0; i < host->n; i++) {
-		const struct mount_entry *e = &host->items[i];
-		enum mount_class class = mount_class_of(e->fs_type);
-
-		/* Asking a remote file system might block for ever. */
-		if (class == MOUNT_KERNEL || class == MOUNT_REMOTE)
-			st_dev[i] = e->dev;
-		else
-			(void)coverage_path_device(c->host_root, host, e->mount_point, &st_dev[i]);
-	}
-	*ret = st_dev;
-	return 0;
 }
 
 /* One line per superblock and mount point; the last mount on a path is the one that is seen. */
@@ -268,10 +233,10 @@ static int rows_read(struct coverage *c, const struct conf *conf, const struct p
 {
 	_cleanup_(freep) void *st_dev = NULL, *named = NULL, *points = NULL;
 	struct wishes all = {.host = host, .conf = conf, .policy = policy};
-	int r = read_devices(c, host, &all.st_dev);
+	int r = coverage_path_devices(c->host_root, host, &all.st_dev);
 
 	if (r == 0)
-		r = read_named(c, conf, host, &all.named);
+		r = coverage_path_named(c->host_root, host, conf, &all.named);
 	layers_probe_for(&c->layers, host);
 	all.layers = c->layers.layers;
 	st_dev = all.st_dev;
