@@ -30,7 +30,24 @@ enum reason {
 	REASON_CRASH,     /* scanning this file brought the scanner down twice */
 	REASON_OVERLOAD,
 	REASON_RESCUE,    /* root was let through because nothing was judged in time */
+	/* Not everything in an archive was read: */
+	REASON_ARC_DEPTH,     /* too many archives in archives */
+	REASON_ARC_MEMBERS,   /* too many members */
+	REASON_ARC_BYTES,     /* too much to unpack */
+	REASON_ARC_RATIO,     /* it unpacks to too many times its size */
+	REASON_ARC_TIME,      /* it took too long */
+	REASON_ARC_ENCRYPTED,
+	REASON_ARC_DAMAGED,   /* or packed in a way that libarchive does not know */
+	REASON_ARC_FORMAT,    /* a kind that the configuration does not have opened */
 	N_REASONS,
+};
+
+/* Where in an archive: the number of the member, counted from 1 as the archive has them, then the number of
+ * the member in it, and so on. Numbers, because names are content (I8). */
+#define MEMBER_LEVELS_MAX 16
+struct member_place {
+	uint32_t n; /* 0: not in an archive */
+	uint32_t number[MEMBER_LEVELS_MAX];
 };
 
 struct finding {
@@ -42,10 +59,14 @@ struct finding {
 	uint8_t sha256[SHA256_BYTES];   /* of the bytes read, valid if has_sha256 */
 	uint64_t size_bytes;            /* bytes read */
 	char rule[RULE_NAME_BYTES];     /* NUL-terminated; "" when none */
+	struct member_place member;     /* of an archive, that verdict, reason and rule speak of */
 };
 
 /* Stable lower-case names used in JSON, journal and tests: "clean", "hash-list", ... */
 const char *verdict_name(enum verdict v);
 const char *reason_name(enum reason r);
+/* "2/1/14"; "" when it is none. More than MEMBER_LEVELS_MAX levels are cut. */
+#define MEMBER_PLACE_BYTES (MEMBER_LEVELS_MAX * 11)
+void member_place_text(const struct member_place *m, char ret[MEMBER_PLACE_BYTES]);
 /* Parse a name; returns false if it is none. */
 bool verdict_from_name(const char *name, enum verdict *ret);

@@ -6,6 +6,7 @@
  */
 #include "custos/verdict.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "custos/types.h"
@@ -25,6 +26,14 @@ static const char *const reason_names[N_REASONS] = {
 	[REASON_IO] = "io-error",       [REASON_NOMEM] = "out-of-memory",
 	[REASON_ENGINE] = "engine-error",  [REASON_CRASH] = "scanner-crash",
 	[REASON_OVERLOAD] = "overload", [REASON_RESCUE] = "rescue",
+	[REASON_ARC_DEPTH] = "archive-depth",
+	[REASON_ARC_MEMBERS] = "archive-members",
+	[REASON_ARC_BYTES] = "archive-bytes",
+	[REASON_ARC_RATIO] = "archive-ratio",
+	[REASON_ARC_TIME] = "archive-time",
+	[REASON_ARC_ENCRYPTED] = "archive-encrypted",
+	[REASON_ARC_DAMAGED] = "archive-damaged",
+	[REASON_ARC_FORMAT] = "archive-format",
 };
 
 const char *verdict_name(enum verdict v)
@@ -36,6 +45,16 @@ const char *verdict_name(enum verdict v)
 const char *reason_name(enum reason r)
 {
 	return (unsigned)r < N_REASONS ? reason_names[r] : "none";
+}
+
+void member_place_text(const struct member_place *m, char ret[MEMBER_PLACE_BYTES])
+{
+	size_t len = 0;
+
+	ret[0] = '\0';
+	for (uint32_t i = 0; i < MIN(m->n, (uint32_t)MEMBER_LEVELS_MAX); i++)
+		len += (size_t)snprintf(ret + len, MEMBER_PLACE_BYTES - len, "%s%u",
+		                        i ? "/" : "", m->number[i]);
 }
 
 bool verdict_from_name(const char *name, enum verdict *ret)

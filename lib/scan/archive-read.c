@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Archive reading
+ *
+ * Owns: libarchive; one handle, opened for one kind of archive.
+ * Must not own: ceilings, members in members (archive.c), what a member means (unpack).
+ *
+ * Of all that libarchive can do one reader is enabled at a time. None of those that
+ * start programs (lrzip, grzip, lzop, or "program") and none that opens files (mtree)
+ * is ever. Filters are appended by name, so that exactly one is undone: left to itself,
+ * libarchive chains up to 25 of them unseen, and takes a stream that begins with zeros
+ * for a tar without members.
+ */
+#include "archive-read.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <string.h>
+
+#include "custos/clock.h"
+
+/* Between two looks at the clock. */
+#define BLOCK_BYTES ((size_t)256 << 10)
+
+static const struct {
+	int (*enable)(struct archive *);
+	int filter;
+} readers[N_ARC_KINDS] = {
+	[ARC_ZIP] = {.enable = archive_read_support_format_zip},
+	[ARC_TAR] = {.enable = archive_read_support_format_tar},
+	[ARC_CPIO] = {.enable = archive_read_support_format_cpio},
+	[ARC_7Z] = {.enable = archive_read_support_format_7zip},
+	[ARC_AR] = {.enable = archive_read_support_format_ar},
+	[ARC_ISO] = {.enable = archive_read_support_format_iso9660},
+	[ARC_CAB] = {.enable = archive_read_support_format_cab},
+	[ARC_LHA] = {.enable = archive_read_support_format_lha},
+	[ARC_RAR] = {.enable = archive_read_support_format_rar},
+	[ARC_GZ] = {.filter = ARCHIVE_FILTER_GZIP},
+	[ARC_BZ2] = {.filter = ARCHIVE_FILTER_BZIP2},
+	[ARC_XZ] = {.filter = ARCHIVE_FILTER_XZ},
+	[ARC_ZSTD] = {.filter = ARCHIVE_FILTER_ZSTD},
+	[ARC_LZ4] = {.filter = ARCHIVE_FILTER_LZ4},
+	[ARC_RPM] = {.filter = ARCHIVE_FILTER_RPM},
+};
+
+static la_ssize_t on_read(struct archive *a, void *userdata, const void **ret)
+{
+	struct arc_reader *rd = userdata;
+	size_t n = MIN(BLOCK_BYTES, rd->len - rd->pos);
+
+	if (clock_now() >= rd->deadline) {
+		rd->late = true;
+		archive_set_error(a, ETIMEDOUT, "late");
+		return ARCHIVE_FATAL;
+	}
+	*ret = rd->buf + rd->pos;
+	rd->pos += n;
+	return (la_ssize_t)n;
+}
+
+static la_int64_t on_skip(struct archive *a, void *userdata, la_int64_t request)
+{
+	struct arc_reader *rd = userdata;
+	size_t n = request < 0 ? 0
+	                       : (size_t)MIN((uint64_t)request,
+	                                     (uint64_t)(rd->len - rd->pos));
+
+	(void)a;
+	rd->pos += n;
+	return (la_int64_t)n;
+}
+
+static la_int64_t on_seek(struct archive *a, void *userdata, la_int64_t offset,
+                          int whence)
+{
+	struct arc_reader *rd = userdata;
+	const la_int64_t len = (la_int64_t)rd->len;
+	la_int64_t base = whence == SEEK_SET   ? 0
+	                  : whence == SEEK_END ? len
+	                                       : (la_int64_t)rd->pos;
+	la_int64_t to;
+
+	if (__builtin_add_overflow(base, offset, &to) || to < 0) {
+		archive_set_error(a, EINVAL, "seek before the start");
+		return ARCHIVE_FATAL;
+	}
+	rd->pos = (size_t)MIN(to, len);
+	return (la_int64_t)rd->pos;
+}
+
+static enum arc_step failure(const struct arc_reader *rd, int r)
+{
+	if (rd->late)
+		return ARC_LATE;
+	if (archive_errno(rd->a) == ENOMEM)
+		return ARC_NOMEM;
+	return r == ARCHIVE_FATAL ? ARC_DAMAGED : ARC_BROKEN;
+}
+
+/* ARCHIVE_WARN: of what does not matter here, such as names that cannot be converted.
+ */
+static bool is_fine(int r)
+{
+	return r == ARCHIVE_OK || r == ARCHIVE_WARN;
+}
+
+static int enable(struct archive *a, enum arc_kind kind)
+{
+	int r;
+
+	if (!arc_is_filter(kind)) {
+		r = readers[kind].enable(a);
+		/* two formats by one name */
+		return is_fine(r) && kind == ARC_RAR
+		               ? archive_read_support_format_rar5(a)
+		               : r;
+	}
+	r = archive_read_append_filter(a, readers[kind].filter);
+	/* no bidding: whatever comes out is the member */
+	return is_fine(r) ? archive_read_set_format(a, ARCHIVE_FORMAT_RAW) : r;
+}
+
+enum arc_step arc_open(struct arc_reader *rd, enum arc_kind kind, const void *buf,
+                       size_t len, nsec_t deadline)
+{
+	int r;
+
+	*rd = (struct arc_reader){
+		.buf = buf, .len = len, .deadline = deadline, .kind = kind};
+	rd->a = archive_read_new();
+	if (!rd->a)
+		return ARC_NOMEM;
+	if (!is_fine(enable(rd->a, kind)) ||
+	    archive_read_set_read_callback(rd->a, on_read) < 0 ||
+	    archive_read_set_skip_callback(rd->a, on_skip) < 0 ||
+	    archive_read_set_seek_callback(rd->a, on_seek) < 0 ||
+	    archive_read_set_callback_data(rd->a, rd) < 0)
+		return ARC_NOMEM;
+	r = archive_read_open1(rd->a);
+	if (is_fine(r))
+		return ARC_OK;
+	/* of a format nothing has been done but to look at it */
+	return rd->late || archive_errno(rd->a) == ENOMEM || arc_is_filter(kind)
+	               ? failure(rd, r)
+	               : ARC_OTHER;
+}
+
+static const char *name_of(struct archive_entry *e)
+{
+	const char *name = archive_entry_pathname(e);
+
+	/* not to be written in our locale: as the archive has it */
+	if (!name)
+		name = archive_entry_pathname_utf8(e);
+	return name ? name : "";
+}
+
+enum arc_step arc_next(struct arc_reader *rd, struct arc_entry *ret)
+{
+	struct archive_entry *e;
+	int r = archive_read_next_header(rd->a, &e);
+
+	if (r == ARCHIVE_EOF)
+		return ARC_END;
+	if (!is_fine(r))
+		return r == ARCHIVE_FATAL && !rd->late &&
+		                       archive_read_has_encrypted_entries(rd->a) > 0
+		               ? ARC_LOCKED
+		               : failure(rd, r);
+	*ret = (struct arc_entry){
+		.name = arc_is_filter(rd->kind) ? "" : name_of(e),
+		.is_locked = archive_entry_is_encrypted(e) > 0,
+		/* of others it may be that of a name, or of data that comes with
+	           another member */
+		.has_size = archive_entry_filetype(e) == AE_IFREG &&
+	                    !archive_entry_hardlink(e) &&
+	                    archive_entry_size_is_set(e) && archive_entry_size(e) >= 0,
+	};
+	if (ret->has_size)
+		ret->n_bytes = (uint64_t)archive_entry_size(e);
+	return ARC_OK;
+}
+
+enum arc_step arc_data(struct arc_reader *rd, struct arc_piece *ret)
+{
+	la_int64_t offset = 0;
+	int r;
+
+	*ret = (struct arc_piece){0};
+	r = archive_read_data_block(rd->a, &ret->data, &ret->len, &offset);
+	ret->offset = offset < 0 ? 0 : (uint64_t)offset;
+	if (r == ARCHIVE_EOF)
+		return ARC_END;
+	return is_fine(r) ? ARC_OK : failure(rd, r);
+}
+
+void arc_close(struct arc_reader *rd)
+{
+	if (rd->a)
+		(void)archive_read_free(rd->a); /* of memory alone */
+	rd->a = NULL;
+}
+
+/* A zip whose one member is empty and has a name in UTF-8: converting that is what
+ * loads. */
+static const uint8_t warm[] =
+	"PK\3\4\x14\0\0\x08\0\0\0\0!\0\0\0\0\0\0\0\0\0\0\0\0\0\2\0\0\0\xc3\xa9"
+	"PK\1\2\x14\3\x14\0\0\x08\0\0\0\0!"
+        "\0\0\0\0\0\0\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0\0\0"
+	"\0\0\x80\1\0\0\0\0\xc3\xa9"
+	"PK\5\6\0\0\0\0\1\0\1\0\x30\0\0\0\x20\0\0\0\0"; /* and the NUL behind it */
+
+int arc_warm_up(void)
+{
+	struct arc_reader rd;
+	struct arc_entry entry;
+	struct arc_piece piece;
+	bool ok = arc_open(&rd, ARC_ZIP, warm, sizeof(warm), UINT64_MAX) == ARC_OK &&
+	          arc_next(&rd, &entry) == ARC_OK && arc_data(&rd, &piece) == ARC_END &&
+	          arc_next(&rd, &entry) == ARC_END;
+
+	arc_close(&rd);
+	return ok ? 0 : -EIO;
+}

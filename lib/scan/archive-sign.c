@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Archive signs
+ *
+ * Owns: how each kind of archive is recognised by its bytes.
+ * Must not own: reading it. A sign decides which one reader gets to see hostile bytes,
+ * so it is looked for here and not by the readers.
+ *
+ * Nothing is found by guessing at every offset, with three exceptions that real
+ * programs make: a zip is found by its end, and 7-Zip and RAR look for their archives
+ * behind a program.
+ */
+#include "archive-sign.h"
+
+#include <limits.h>
+#include <string.h>
+
+/* A comment of 65535 bytes may follow, and Info-ZIP does not ask whether it ends with
+ * the file. */
+#define ZIP_END_BYTES  22
+#define ZIP_TAIL_BYTES (ZIP_END_BYTES + 65535)
+#define TAR_BLOCK      512
+#define ISO_MAGIC_AT   32769
+#define SEVEN_HEAD     32
+#define CPIO_BIN_HEAD  26
+#define CPIO_TYPE      0170000
+/* Of a stream without bytes; gzip may add its name. */
+#define EMPTY_BYTES_MAX    64
+#define EMPTY_GZ_BYTES_MAX (EMPTY_BYTES_MAX + NAME_MAX + 1)
+#define BZIP2_END          "\x17rE8P\x90"
+
+#define IS_AT(buf, len, at, text)                                                      \
+	((len) >= (at) + sizeof(text) - 1 &&                                           \
+	 memcmp((buf) + (at), text, sizeof(text) - 1) == 0)
+
+static uint32_t le16(const uint8_t *p)
+{
+	return (uint32_t)p[0] | (uint32_t)p[1] << 8;
+}
+
+static uint32_t le32(const uint8_t *p)
+{
+	return le16(p) | le16(p + 2) << 16;
+}
+
+static uint64_t le64(const uint8_t *p)
+{
+	return le32(p) | (uint64_t)le32(p + 4) << 32;
+}
+
+struct found {
+	struct arc_sign *signs;
+	unsigned n;
+};
+
+static void add(struct found *f, enum arc_kind kind, size_t offset, bool is_sure)
+{
+	for (unsigned i = 0; i < f->n; i++)
+		if (f->signs[i].kind == kind)
+			return;
+	if (f->n < ARC_SIGNS_MAX)
+		f->signs[f->n++] = (struct arc_sign){kind, offset, is_sure};
+}
+
+/* A frame that zstd and lz4 skip, both alike. */
+static bool is_skippable(const uint8_t *buf, size_t len)
+{
+	return len >= 8 && (le32(buf) & 0xfffffff0U) == 0x184d2a50U;
+}
+
+static void find_filter(const uint8_t *buf, size_t len, struct found *f)
+{
+	if (IS_AT(buf, len, 0, "\x1f\x8b\x08") && len > 3)
+		add(f, ARC_GZ, 0, (buf[3] & 0xe0) == 0);
+	if (len >= 10 && memcmp(buf, "BZh", 3) == 0 && buf[3] >= '1' && buf[3] <= '9' &&
+	    (IS_AT(buf, len, 4, "1AY&SY") || IS_AT(buf, len, 4, BZIP2_END)))
+		add(f, ARC_BZ2, 0, true);
+	if (IS_AT(buf, len, 0,
+	          "\xfd"
+	          "7zXZ\0"))
+		add(f, ARC_XZ, 0, true);
+	if (IS_AT(buf, len, 0, "\x28\xb5\x2f\xfd"))
+		add(f, ARC_ZSTD, 0, true);
+	if (IS_AT(buf, len, 0, "\x04\x22\x4d\x18") ||
+	    IS_AT(buf, len, 0, "\x02\x21\x4c\x18"))
+		add(f, ARC_LZ4, 0, true);
+	if (is_skippable(buf, len)) {
+		add(f, ARC_ZSTD, 0, false);
+		add(f, ARC_LZ4, 0, false);
+	}
+	if (IS_AT(buf, len, 0, "\xed\xab\xee\xdb"))
+		add(f, ARC_RPM, 0, true);
+}
+
+static bool all_digits(const uint8_t *buf, size_t len, size_t n, const char *digits)
+{
+	for (size_t i = 6; i < n; i++)
+		if (i >= len || !buf[i] || !strchr(digits, buf[i]))
+			return false;
+	return true;
+}
+
+/* The old binary form has two bytes of magic, so its mode must be one, too. */
+static bool is_binary_cpio(const uint8_t *buf, size_t len)
+{
+	static const unsigned types[] = {0010000, 0020000, 0040000, 0060000,
+	                                 0100000, 0120000, 0140000};
+	bool swapped;
+	unsigned mode, name;
+
+	if (len < CPIO_BIN_HEAD)
+		return false;
+	swapped = buf[0] == 0x71 && buf[1] == 0xc7;
+	if (!swapped && !(buf[0] == 0xc7 && buf[1] == 0x71))
+		return false;
+	mode = swapped ? (unsigned)buf[6] << 8 | buf[7] : le16(buf + 6);
+	name = swapped ? (unsigned)buf[20] << 8 | buf[21] : le16(buf + 20);
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if ((mode & CPIO_TYPE) == types[i])
+			return name > 0 && CPIO_BIN_HEAD + name <= len;
+	return false;
+}
+
+static void find_cpio(const uint8_t *buf, size_t len, struct found *f)
+{
+	if (IS_AT(buf, len, 0, "070701") || IS_AT(buf, len, 0, "070702"))
+		add(f, ARC_CPIO, 0,
+		    all_digits(buf, len, 110, "0123456789abcdefABCDEF"));
+	else if (IS_AT(buf, len, 0, "070707"))
+		add(f, ARC_CPIO, 0, all_digits(buf, len, 76, "01234567"));
+	else if (is_binary_cpio(buf, len))
+		add(f, ARC_CPIO, 0, false);
+}
+
+/* Octal, with spaces or zeros around it. */
+static bool tar_number(const uint8_t *p, size_t n, uint32_t *ret)
+{
+	size_t i = 0;
+
+	*ret = 0;
+	while (i < n && p[i] == ' ')
+		i++;
+	if (i == n || p[i] < '0' || p[i] > '7')
+		return false;
+	for (; i < n && p[i] >= '0' && p[i] <= '7'; i++)
+		*ret = *ret * 8 + (uint32_t)(p[i] - '0');
+	return true;
+}
+
+/* The sum of its bytes, the sum itself taken as spaces; some old programs summed signed
+ * ones. */
+static bool is_tar(const uint8_t *buf, size_t len)
+{
+	uint32_t told, sum = 0;
+	int32_t sum_signed = 0;
+
+	if (len < TAR_BLOCK || !tar_number(buf + 148, 8, &told))
+		return false;
+	for (unsigned i = 0; i < TAR_BLOCK; i++) {
+		uint8_t c = i >= 148 && i < 156 ? ' ' : buf[i];
+
+		sum += c;
+		sum_signed += (int8_t)c;
+	}
+	return sum == told || sum_signed == (int32_t)told;
+}
+
+/* The end of a zip, if the list of members lies where it says, or says that it is too
+ * far. */
+static bool is_zip_end(const uint8_t *buf, size_t at)
+{
+	const uint8_t *p = buf + at;
+	uint64_t size = le32(p + 12);
+
+	if (memcmp(p, "PK\5\6", 4) != 0)
+		return false;
+	if (size == UINT32_MAX || le32(p + 16) == UINT32_MAX ||
+	    le16(p + 10) == UINT16_MAX)
+		return at >= 20 && memcmp(p - 20, "PK\6\7", 4) == 0;
+	return le16(p + 10) > 0 && size >= 4 && size <= at &&
+	       memcmp(p - size, "PK\1\2", 4) == 0;
+}
+
+static void find_zip(const uint8_t *buf, size_t len, struct found *f)
+{
+	const size_t least = len > ZIP_TAIL_BYTES ? len - ZIP_TAIL_BYTES : 0;
+
+	/* The first of: a member, the end of one without members, those of one in
+	 * parts. */
+	if (IS_AT(buf, len, 0, "PK\3\4") || IS_AT(buf, len, 0, "PK\5\6") ||
+	    IS_AT(buf, len, 0, "PK\7\x08PK\3\4") || IS_AT(buf, len, 0, "PK00PK\3\4")) {
+		add(f, ARC_ZIP, 0, true);
+		return;
+	}
+	for (size_t at = len; at >= least + ZIP_END_BYTES; at--) {
+		const uint8_t *p =
+			memrchr(buf + least, 'P', at - least - ZIP_END_BYTES + 1);
+
+		if (!p)
+			return;
+		at = (size_t)(p - buf) + ZIP_END_BYTES;
+		if (is_zip_end(buf, (size_t)(p - buf))) {
+			add(f, ARC_ZIP, 0, true);
+			return;
+		}
+	}
+}
+
+static bool is_7z(const uint8_t *p, size_t left)
+{
+	/* version 0, and a list of members that fits behind it */
+	return left >= SEVEN_HEAD && p[6] == 0 && le64(p + 12) <= left - SEVEN_HEAD &&
+	       le64(p + 20) <= left - SEVEN_HEAD - le64(p + 12);
+}
+
+/* Behind a program that unpacks it, or behind anything else: the programs look for it
+ * there. */
+static void find_embedded(const uint8_t *buf, size_t len, struct found *f)
+{
+	static const char seven[] = "7z\xbc\xaf\x27\x1c", rar[] = "Rar!\x1a\x07";
+	const uint8_t *end = buf + len, *p;
+
+	for (p = buf; (p = memmem(p, (size_t)(end - p), seven, 6)); p++) {
+		if (!is_7z(p, (size_t)(end - p)))
+			continue;
+		add(f, ARC_7Z, (size_t)(p - buf), true);
+		break;
+	}
+	p = memmem(buf, len, rar, 6);
+	if (p && end - p > 7 && (p[6] == 0 || (p[6] == 1 && p[7] == 0)))
+		add(f, ARC_RAR, (size_t)(p - buf), false);
+}
+
+static bool is_lha(const uint8_t *buf, size_t len)
+{
+	return len >= 22 && buf[2] == '-' && buf[3] == 'l' &&
+	       (buf[4] == 'h' || buf[4] == 'z') && buf[5] &&
+	       strchr("01234567ds", buf[5]) && buf[6] == '-' && buf[20] <= 3;
+}
+
+static void find_format(const uint8_t *buf, size_t len, struct found *f)
+{
+	if (IS_AT(buf, len, 0, "7z\xbc\xaf\x27\x1c"))
+		add(f, ARC_7Z, 0, true);
+	if (IS_AT(buf, len, 0, "!<arch>\n"))
+		add(f, ARC_AR, 0, true);
+	if (IS_AT(buf, len, 0, "Rar!\x1a\x07\0") ||
+	    IS_AT(buf, len, 0, "Rar!\x1a\x07\1\0"))
+		add(f, ARC_RAR, 0, true);
+	if (IS_AT(buf, len, ISO_MAGIC_AT, "CD001"))
+		add(f, ARC_ISO, 0, true);
+	if (IS_AT(buf, len, 0, "MSCF\0\0\0\0"))
+		add(f, ARC_CAB, 0, true);
+	if (is_lha(buf, len))
+		add(f, ARC_LHA, 0, true);
+	if (is_tar(buf, len))
+		add(f, ARC_TAR, 0, true);
+}
+
+unsigned arc_signs(const uint8_t *buf, size_t len, struct arc_sign ret[ARC_SIGNS_MAX])
+{
+	struct found f = {.signs = ret};
+
+	find_filter(buf, len, &f);
+	find_cpio(buf, len, &f);
+	find_format(buf, len, &f);
+	/* Also behind another archive: a member that is stored as it is is then read
+	 * twice, but one that hides behind the end of another is read. */
+	find_embedded(buf, len, &f);
+	find_zip(buf, len, &f);
+	return f.n;
+}
+
+bool arc_may_be_empty(enum arc_kind filter, const uint8_t *buf, size_t len)
+{
+	switch (filter) {
+	case ARC_GZ: /* it ends with the number of bytes */
+		return len >= 4 && len <= EMPTY_GZ_BYTES_MAX &&
+		       le32(buf + len - 4) == 0;
+	case ARC_BZ2:
+		return len <= EMPTY_BYTES_MAX && IS_AT(buf, len, 4, BZIP2_END);
+	default:
+		return len <= EMPTY_BYTES_MAX;
+	}
+}

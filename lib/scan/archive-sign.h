@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Archives: what bytes may be opened as */
+#pragma once
+
+#include <stdbool.h>
+
+#include "custos/archive-kind.h"
+
+struct arc_sign {
+	enum arc_kind kind;
+	size_t offset; /* where the archive begins: programs may lie before it */
+	bool is_sure; /* it is one, perhaps a damaged one; else it may be none at all */
+};
+
+#define ARC_SIGNS_MAX 8
+
+/**
+ * arc_signs() - every kind that @buf may be opened as
+ *
+ * More than one, where a file was made to look different to different programs: each
+ * reading counts. The caller must not take a reading that is not sure, and fails, for
+ * an error.
+ *
+ * Pure. Return: number of @ret, each kind at most once.
+ */
+unsigned arc_signs(const uint8_t *buf, size_t len, struct arc_sign ret[ARC_SIGNS_MAX]);
+
+/* A stream of which nothing comes out: may it be one of no bytes, or did its reader not
+ * understand it? Pure. */
+bool arc_may_be_empty(enum arc_kind filter, const uint8_t *buf, size_t len);
