@@ -16,12 +16,9 @@
 #include "custos/cleanup.h"
 #include "custos/confdir.h"
 #include "custos/ini.h"
-#include "custos/quantity.h"
 
-#include "pathname.h"
+#include "conf-value.h"
 #include "strlist.h"
-
-#define GROUP_NAME_MAX 32 /* useradd(8) */
 
 struct parser {
 	struct conf *conf;
@@ -29,171 +26,34 @@ struct parser {
 	struct diag *d;
 };
 
-struct key {
-	const char *section, *name;
-	/* Return 0, -EINVAL for a bad value, or another negative errno. @field lies in
-	 * struct conf. */
-	int (*parse)(const struct key *key, const char *value, void *field);
-	size_t offset;
-	uint64_t min, max;
-	const char *expected; /* for the message */
-};
-
-static int parse_mode(const struct key *key, const char *value, void *field)
-{
-	for (enum mode m = MODE_ENFORCE; m <= MODE_MONITOR; m++) {
-		if (strcmp(value, mode_name(m)) == 0) {
-			*(enum mode *)field = m;
-			return 0;
-		}
-	}
-	return -EINVAL;
-}
-
-static int parse_bool(const struct key *key, const char *value, void *field)
-{
-	(void)key;
-	if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
-		return -EINVAL;
-	*(bool *)field = strcmp(value, "yes") == 0;
-	return 0;
-}
-
-static int parse_group(const struct key *key, const char *value, void *field)
-{
-	char **group = field, *copy;
-	size_t len = strlen(value);
-
-	if (len > GROUP_NAME_MAX || value[0] == '-' ||
-	    strspn(value,
-	           "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-."
-	           "$") != len)
-		return -EINVAL;
-	copy = strdup(value);
-	if (!copy)
-		return -ENOMEM;
-	free(*group);
-	*group = copy;
-	return 0;
-}
-
-static int parse_size(const struct key *key, const char *value, void *field)
-{
-	uint64_t v;
-
-	if (size_parse(value, &v) < 0 || v < key->min || v > key->max)
-		return -EINVAL;
-	*(uint64_t *)field = v;
-	return 0;
-}
-
-static int parse_duration(const struct key *key, const char *value, void *field)
-{
-	nsec_t v;
-
-	if (duration_parse(value, &v) < 0 || v < key->min || v > key->max)
-		return -EINVAL;
-	*(nsec_t *)field = v;
-	return 0;
-}
-
-/* "yes" is the default; 0 is "no". */
-static int parse_canary(const struct key *key, const char *value, void *field)
-{
-	bool on;
-
-	if (parse_bool(key, value, &on) < 0)
-		return parse_duration(key, value, field);
-	*(nsec_t *)field = on ? CONF_CANARY_DEFAULT : 0;
-	return 0;
-}
-
-static int parse_count(const struct key *key, const char *value, void *field)
-{
-	uint64_t v;
-
-	if (value[strspn(value, "0123456789")] != '\0' || size_parse(value, &v) < 0 ||
-	    v < key->min || v > key->max)
-		return -EINVAL;
-	*(unsigned *)field = (unsigned)v;
-	return 0;
-}
-
-static int parse_threshold(const struct key *key, const char *value, void *field)
-{
-	struct conf *c = (struct conf *)((char *)field - key->offset);
-	bool both = strcmp(value, "vendor+site") == 0;
-	int r = parse_count(key, both ? "2" : value, field);
-
-	if (r == 0)
-		c->bundle_both = both;
-	return r;
-}
-
-static int parse_paths(const struct key *key, const char *value, void *field)
-{
-	size_t len = pathname_trim(value);
-	_cleanup_(freep) char *path = strndup(value, len);
-
-	if (!path)
-		return -ENOMEM;
-	if (pathname_error(path))
-		return -EINVAL;
-	return strlist_add(field, path, len);
-}
-
-static int parse_mounts(const struct key *key, const char *value, void *field)
-{
-	if (strcmp(value, "auto") != 0)
-		return parse_paths(key, value, field);
-	strlist_deinit(field);
-	return 0;
-}
-
-static int parse_scanner_memory(const struct key *key, const char *value, void *field)
-{
-	if (strcmp(value, "auto") != 0)
-		return parse_size(key, value, field);
-	*(uint64_t *)field = 0;
-	return 0;
-}
-
-static int parse_namespaces(const struct key *key, const char *value, void *field)
-{
-	if (strcmp(value, "auto") != 0)
-		return parse_count(key, value, field);
-	*(unsigned *)field = CONF_NAMESPACES_AUTO;
-	return 0;
-}
-
 #define A_PATH   "an absolute path without '.', '..' and '//'"
 #define FIELD(f) .offset = offsetof(struct conf, f)
 
-static const struct key keys[] = {
-	{"Daemon", "Mode", parse_mode, FIELD(mode), .expected = "enforce or monitor"},
-	{"Daemon", "OperatorGroup", parse_group, FIELD(operator_group), .expected = "a group name"},
-	{"Daemon", "Rescue", parse_bool, FIELD(rescue), .expected = "yes or no"},
-	{"Watch", "Mount", parse_mounts, FIELD(mounts),
+static const struct conf_key keys[] = {
+	{"Daemon", "Mode", conf_parse_mode, FIELD(mode), .expected = "enforce or monitor"},
+	{"Daemon", "OperatorGroup", conf_parse_group, FIELD(operator_group), .expected = "a group name"},
+	{"Daemon", "Rescue", conf_parse_bool, FIELD(rescue), .expected = "yes or no"},
+	{"Watch", "Mount", conf_parse_mounts, FIELD(mounts),
          .expected = "auto, or an absolute path without '.', '..' and '//'"},
-	{"Watch", "Namespaces", parse_namespaces, FIELD(n_namespaces), 0, CONF_NAMESPACES_MAX, "auto, or a number from 0 to 4096"},
-	{"Watch", "Canary", parse_canary, FIELD(canary), CONF_CANARY_MIN, CONF_CANARY_MAX,
+	{"Watch", "Namespaces", conf_parse_namespaces, FIELD(n_namespaces), 0, CONF_NAMESPACES_MAX, "auto, or a number from 0 to 4096"},
+	{"Watch", "Canary", conf_parse_canary, FIELD(canary), CONF_CANARY_MIN, CONF_CANARY_MAX,
          "yes, no, or a duration from 1s to 1h"},
-	{"Limits", "MaxFileSize", parse_size, FIELD(max_file_size_bytes), 1,
+	{"Limits", "MaxFileSize", conf_parse_size, FIELD(max_file_size_bytes), 1,
          CONF_MAX_FILE_SIZE_MAX, "a size from 1 to 2147483647 bytes, such as 100M"},
-	{"Limits", "Timeout", parse_duration, FIELD(timeout), CONF_TIMEOUT_MIN,
+	{"Limits", "Timeout", conf_parse_duration, FIELD(timeout), CONF_TIMEOUT_MIN,
          CONF_TIMEOUT_MAX, "a duration from 50ms to 60s"},
-	{"Limits", "Workers", parse_count, FIELD(n_workers), 0, CONF_WORKERS_MAX, "a number from 0 to 256"},
-	{"Limits", "CacheMemory", parse_size, FIELD(cache_memory_bytes),
+	{"Limits", "Workers", conf_parse_count, FIELD(n_workers), 0, CONF_WORKERS_MAX, "a number from 0 to 256"},
+	{"Limits", "CacheMemory", conf_parse_size, FIELD(cache_memory_bytes),
          CONF_CACHE_MEMORY_MIN, CONF_CACHE_MEMORY_MAX, "a size from 1M to 4G"},
-	{"Limits", "ScannerMemory", parse_scanner_memory, FIELD(scanner_memory_bytes),
+	{"Limits", "ScannerMemory", conf_parse_scanner_memory, FIELD(scanner_memory_bytes),
          CONF_SCANNER_MEMORY_MIN, CONF_SCANNER_MEMORY_MAX, "auto, or a size from 128M to 1T"},
-	{"Limits", "HeldFiles", parse_count, FIELD(n_held_files), 0, CONF_HELD_FILES_MAX, "a number from 0 to 32768"},
-	{"Rules", "Hashes", parse_paths, FIELD(hashes), .expected = A_PATH},
-	{"Rules", "AllowHashes", parse_paths, FIELD(allow_hashes), .expected = A_PATH},
-	{"Rules", "Yara", parse_paths, FIELD(yara), .expected = A_PATH},
-	{"Bundles", "Threshold", parse_threshold, FIELD(bundle_threshold), 1,
+	{"Limits", "HeldFiles", conf_parse_count, FIELD(n_held_files), 0, CONF_HELD_FILES_MAX, "a number from 0 to 32768"},
+	{"Rules", "Hashes", conf_parse_paths, FIELD(hashes), .expected = A_PATH},
+	{"Rules", "AllowHashes", conf_parse_paths, FIELD(allow_hashes), .expected = A_PATH},
+	{"Rules", "Yara", conf_parse_paths, FIELD(yara), .expected = A_PATH},
+	{"Bundles", "Threshold", conf_parse_threshold, FIELD(bundle_threshold), 1,
          CONF_THRESHOLD_MAX, "a number from 1 to 16, or vendor+site"},
-	{"Bundles", "MaxAge", parse_duration, FIELD(bundle_max_age), CONF_MAX_AGE_MIN,
+	{"Bundles", "MaxAge", conf_parse_duration, FIELD(bundle_max_age), CONF_MAX_AGE_MIN,
          CONF_MAX_AGE_MAX, "a duration from 1h to 3650d"},
 };
 
@@ -205,7 +65,7 @@ static bool section_known(const char *section)
 	return false;
 }
 
-static const struct key *key_find(const char *section, const char *name)
+static const struct conf_key *key_find(const char *section, const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
 		if (strcmp(keys[i].section, section) == 0 &&
@@ -215,35 +75,35 @@ static const struct key *key_find(const char *section, const char *name)
 }
 
 /* The empty value: back to the default. */
-static void key_reset(const struct key *key, struct conf *c)
+static void key_reset(const struct conf_key *key, struct conf *c)
 {
 	char *field = (char *)c + key->offset;
 	struct conf defaults;
 
 	conf_init(&defaults); /* owns nothing: no list, no group */
-	if (key->parse == parse_paths || key->parse == parse_mounts)
+	if (key->parse == conf_parse_paths || key->parse == conf_parse_mounts)
 		strlist_deinit((struct strlist *)field);
-	else if (key->parse == parse_mode)
+	else if (key->parse == conf_parse_mode)
 		c->mode = defaults.mode;
-	else if (key->parse == parse_bool)
+	else if (key->parse == conf_parse_bool)
 		c->rescue = defaults.rescue;
-	else if (key->parse == parse_group)
+	else if (key->parse == conf_parse_group)
 		c->operator_group = (free(c->operator_group), NULL);
-	else if (key->parse == parse_threshold)
-		(void)parse_threshold(key, "1", field); /* in its bounds */
-	else if (key->parse == parse_count || key->parse == parse_namespaces)
+	else if (key->parse == conf_parse_threshold)
+		(void)conf_parse_threshold(key, "1", field); /* in its bounds */
+	else if (key->parse == conf_parse_count || key->parse == conf_parse_namespaces)
 		memcpy(field, (char *)&defaults + key->offset, sizeof(unsigned));
 	else
 		memcpy(field, (char *)&defaults + key->offset, sizeof(uint64_t));
 }
 
 /* Where the newest entry of a list comes from. */
-static int note_origin(const struct parser *p, const struct key *key, unsigned line)
+static int note_origin(const struct parser *p, const struct conf_key *key, unsigned line)
 {
 	struct strlist *l = (struct strlist *)((char *)p->conf + key->offset);
 	char *file;
 
-	if ((key->parse != parse_paths && key->parse != parse_mounts) || l->n == 0)
+	if ((key->parse != conf_parse_paths && key->parse != conf_parse_mounts) || l->n == 0)
 		return 0;
 	file = strdup(p->file);
 	if (!file)
@@ -257,7 +117,7 @@ static int on_key(void *userdata, const char *section, const char *name,
                   const char *value, unsigned line)
 {
 	struct parser *p = userdata;
-	const struct key *key;
+	const struct conf_key *key;
 	int r;
 
 	if (!name && !section_known(section))
