@@ -55,6 +55,7 @@ void scan_report(const struct ctl *ctl, struct scan_totals *t, const char *path,
 	_cleanup_(freep) char *safe = text_escape(path, strlen(path));
 	_cleanup_(freep) char *rule = out_text(result, "rule");
 	_cleanup_(freep) char *reason = out_text(result, "reason");
+	_cleanup_(freep) char *member = out_text(result, "member");
 
 	t->files++;
 	t->bytes += (uint64_t)out_int(result, "size");
@@ -66,10 +67,10 @@ void scan_report(const struct ctl *ctl, struct scan_totals *t, const char *path,
 		(void)varlink_set_bytes(result, "path", path, strlen(path));
 		out_json(ctl, result);
 	} else if (!clean) {
-		printf("%s: %s%s%s (%s%s%s%s)\n", safe,
+		printf("%s: %s%s%s (%s%s%s%s%s%s)\n", safe,
 		       out_style(ctl, malicious && !log_only ? OUT_BAD : OUT_WARN), verdict,
 		       out_reset(ctl), reason, *rule ? ": " : "", rule,
-		       log_only ? ", only logged" : "");
+		       *member ? ", member " : "", member, log_only ? ", only logged" : "");
 	}
 }
 

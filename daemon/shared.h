@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/types.h>
 
+#include "custos/archive-kind.h"
 #include "custos/cache.h"
 #include "custos/conf.h"
 #include "custos/record.h"
@@ -287,6 +288,8 @@ struct settings {
 	uint32_t n_readers;
 	uint32_t n_held_files; /* 0: nothing is wished for */
 	uint32_t rescue;       /* 1: root is let through when nothing is judged */
+	uint32_t archives_on_demand; /* 1: requests have archives opened */
+	struct arc_limits archives;
 };
 
 enum message_type {

@@ -6,6 +6,7 @@
 
 #include "custos/archive.h"
 #include "custos/clock.h"
+#include "tests/unit/fixture-asan.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -15,10 +16,13 @@ static const struct arc_limits limits = {
 	.n_bytes = 4 << 20,         .ratio = 1000, .time = 5 * NSEC_PER_SEC,
 };
 
-static bool on_member(void *userdata, const struct arc_member *m, nsec_t deadline)
+static bool on_member(void *userdata, const struct arc_member *m, nsec_t deadline,
+                      enum reason *ret_miss)
 {
 	uint64_t *n_shown = userdata;
 	volatile uint8_t sum = 0;
+
+	(void)ret_miss;
 
 	for (size_t i = 0; i < m->len; i += 64)
 		sum = (uint8_t)(sum + m->buf[i]);

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "custos/archive.h"
 #include "custos/engine.h"
 #include "custos/sandbox.h"
 #include "custos/shm.h"
@@ -80,6 +81,9 @@ int main(int argc, char **argv)
 	r = engine_global_init();
 	if (r < 0)
 		return fail("engine", r);
+	r = arc_global_init();
+	if (r < 0)
+		return fail("libarchive", r);
 	keeper.locks_memory = sandbox_may_lock_memory();
 	keeper_lock_memory(&keeper);
 	r = keeper_seal(uid, gid);

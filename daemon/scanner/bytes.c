@@ -53,9 +53,8 @@ bool bytes_known(void *userdata, const uint8_t *sha256, uint64_t size_bytes)
 	q->bytes_known = is_known(q, sha256, size_bytes);
 	if (q->bytes_known && !q->job->canary)
 		stats_add(&q->w->sc->cfg.shared->stats, q->w->shard, COUNT_RULES_SPARED, 1);
-	if (!q->bytes_known) /* told to the keeper: the rules begin */
-		atomic_fetch_or_explicit(&q->job->slot->work_began, SLOT_WORK_RULES,
-		                         memory_order_relaxed);
+	/* Told to the keeper: the rules begin, or archives are opened. */
+	atomic_fetch_or_explicit(&q->job->slot->work_began, SLOT_WORK_RULES, memory_order_relaxed);
 	return q->bytes_known;
 }
 

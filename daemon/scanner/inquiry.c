@@ -63,6 +63,11 @@ static enum policy_event event_of(const struct slot *slot)
 	return slot->mask & FAN_OPEN_EXEC_PERM ? POLICY_EXEC : POLICY_OPEN;
 }
 
+bool inquiry_opens(const struct inquiry *q)
+{
+	return q->job->slot->kind == SLOT_REQUEST && q->w->sc->cfg.settings.archives_on_demand;
+}
+
 bool inquiry_find_line(struct inquiry *q, unsigned unasked)
 {
 	const struct policy *policy = q->w->sc->cfg.policy;

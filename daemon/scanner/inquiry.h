@@ -38,5 +38,8 @@ void inquiry_learn_opener(struct inquiry *q);
 /* The policy line of the event, into @line. Return: false when it takes a fact of @unasked (POLICY_FACT_*) to tell. */
 bool inquiry_find_line(struct inquiry *q, unsigned unasked);
 
+/* Are the archives in its file to be opened? After its line is known. */
+bool inquiry_opens(const struct inquiry *q);
+
 /* report.c: put the event into a ring, if anybody wants to hear of it. */
 void inquiry_report(struct inquiry *q, const struct decision *d, nsec_t spent);

@@ -17,6 +17,8 @@
 #include <string.h>
 
 #include "custos/clock.h"
+#include "custos/unpack.h"
+
 static void count_line(const struct inquiry *q)
 {
 	const struct scanner *sc = q->w->sc;
@@ -69,6 +71,7 @@ static void read_file(struct inquiry *q)
 		                    atomic_load_explicit(&slot->deadline, memory_order_relaxed) :
 		                    clock_now() + UNTIMED_SCAN_NSEC,
 		.path = q->query.path,
+		.keep_bytes = inquiry_opens(q),
 		.ret_digests = &q->digests,
 		.known_clean = bytes_known,
 		.userdata = q,
@@ -77,6 +80,10 @@ static void read_file(struct inquiry *q)
 	crash_working_on(slot_index(sc->slots, slot) + 1);
 	atomic_store_explicit(&slot->work_began, clock_now() & ~SLOT_WORK_RULES, memory_order_relaxed);
 	engine_scan(q->w->engine, &in, &q->finding);
+	if (in.keep_bytes)
+		/* At a stop nobody waits for what is no open. */
+		unpack_judge(q->w->archives, q->w->engine, &in,
+		             slot->kind == SLOT_PERMISSION ? NULL : &sc->finish, &q->finding);
 	atomic_store_explicit(&slot->work_began, 0, memory_order_relaxed);
 	crash_working_on(0);
 	if (q->job->suspect && q->finding.reason != REASON_TIMEOUT)

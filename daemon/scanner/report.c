@@ -41,6 +41,7 @@ static void put_finding(struct record *r, const struct inquiry *q)
 		r->flags |= RECORD_SHA256;
 		memcpy(r->sha256, f->sha256, sizeof(r->sha256));
 	}
+	r->member = f->member;
 	memcpy(r->rule, f->rule, sizeof(r->rule));
 }
 

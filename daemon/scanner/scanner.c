@@ -92,6 +92,8 @@ static void start_workers(struct scanner *sc)
 		if (!w)
 			_exit(EXIT_MEMORY);
 		init_worker(sc, w, 1 + READERS_MAX + i);
+		if (arc_walker_new(&sc->cfg.settings.archives, &w->archives) < 0)
+			_exit(EXIT_MEMORY);
 		w->may_wait = true;
 		start_thread(sc, worker_main, w, "worker");
 	}

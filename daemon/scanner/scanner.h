@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <sys/stat.h>
 
+#include "custos/archive.h"
 #include "custos/engine.h"
 #include "custos/lane.h"
 #include "custos/policy.h"
@@ -110,6 +111,7 @@ struct worker {
 	unsigned shard;              /* of the counters */
 	bool may_wait;               /* a worker; a reader has events to read */
 	struct engine *engine;
+	struct arc_walker *archives; /* NULL: a reader, which opens none */
 	unsigned turn;               /* jobs looked for */
 	unsigned sample;             /* scans since the last one put into the statistics */
 	char path[4096];

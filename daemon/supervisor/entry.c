@@ -95,16 +95,24 @@ static void pair(struct fields *f, const char *key, const char *value)
 		fields_append_pair(f, key, value, strlen(value));
 }
 
+static const char *member_of(const struct record *r, char text[MEMBER_PLACE_BYTES])
+{
+	member_place_text(&r->member, text);
+	return text;
+}
+
 /* One line that stands alone: "deny path=... rule=... exe=... uid=... unit=... pid=..." */
 static void message_of_record(const struct entry *e, struct fields *f)
 {
 	const struct record *r = &e->record;
 	struct container c;
+	char member[MEMBER_PLACE_BYTES];
 
 	fields_begin(f, "MESSAGE");
 	fields_append(f, record_action_name(r->action));
 	fields_append_pair(f, "path", r->path, r->path_len);
 	pair(f, "rule", r->rule);
+	pair(f, "member", member_of(r, member));
 	if (r->flags & RECORD_SUBJECT) {
 		pair(f, "exe", r->exe);
 		fields_append(f, " uid=");
@@ -218,8 +226,10 @@ static void describe_subject(const struct record *r, struct fields *f)
 static void describe_decision(const struct entry *e, struct fields *f)
 {
 	const struct record *r = &e->record;
+	char member[MEMBER_PLACE_BYTES];
 
 	add_if_set(f, "RULE_NAME", r->rule);
+	add_if_set(f, "CUSTOS_MEMBER", member_of(r, member));
 	fields_add_str(f, "CUSTOS_ACTION", record_action_name(r->action));
 	fields_add_str(f, "CUSTOS_VERDICT", verdict_name(r->verdict));
 	fields_add_str(f, "CUSTOS_REASON", reason_name(r->reason));

@@ -76,14 +76,16 @@ static const char *pack(char **p, const char *s)
 static struct history_event *event_new(const struct record *r, const char *policy_line)
 {
 	struct container c = {.runtime = ""};
+	char member[MEMBER_PLACE_BYTES];
 	struct history_event *e;
 	size_t size;
 	char *p;
 
 	if (r->container)
 		(void)cgroup_container(r->cgroup, &c); /* false: it says so, but not which */
+	member_place_text(&r->member, member);
 	size = sizeof(*e) + strlen(r->path) + strlen(r->exe) + strlen(r->unit) + strlen(c.id) +
-	       strlen(r->rule) + strlen(policy_line) + 6;
+	       strlen(r->rule) + strlen(member) + strlen(policy_line) + 7;
 	e = malloc(size);
 	if (!e)
 		return NULL;
@@ -108,6 +110,7 @@ static struct history_event *event_new(const struct record *r, const char *polic
 	e->unit = pack(&p, r->unit);
 	e->container = pack(&p, c.id);
 	e->rule = pack(&p, r->rule);
+	e->member = pack(&p, member);
 	e->policy_line = pack(&p, policy_line);
 	return e;
 }

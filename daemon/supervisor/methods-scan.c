@@ -65,7 +65,7 @@ static const struct call_ops scan_ops = {.free = scan_free};
 static json_t *finding_json(const struct scan_item *item, const struct finding *f,
                             const char *reason, usec_t spent)
 {
-	char hex[2 * SHA256_BYTES + 1] = "";
+	char hex[2 * SHA256_BYTES + 1] = "", member[MEMBER_PLACE_BYTES];
 	json_t *o = json_pack("{s:i, s:s, s:s, s:s, s:o, s:o}", "index",
 	                      (int)item->index, "path", item->path, "verdict",
 	                      verdict_name(f->verdict), "reason", reason, "size",
@@ -73,8 +73,10 @@ static json_t *finding_json(const struct scan_item *item, const struct finding *
 
 	if (f->has_sha256)
 		text_hex(f->sha256, sizeof(f->sha256), hex);
+	member_place_text(&f->member, member);
 	if (!o || reply_set_text(o, "rule", f->rule) < 0 ||
 	    (f->log_only && json_object_set_new(o, "logOnly", json_true()) < 0) ||
+	    reply_set_text(o, "member", member) < 0 ||
 	    reply_set_text(o, "sha256", hex) < 0) {
 		json_decref(o);
 		return NULL;

@@ -59,6 +59,8 @@ int settings_make(const struct conf *c, const struct policy *p, int image_fd, st
 		.timeout = c->timeout,
 		.n_held_files = c->n_held_files,
 		.rescue = c->rescue,
+		.archives_on_demand = c->archives_on_demand,
+		.archives = c->archives,
 		.n_workers = MIN(c->n_workers ? c->n_workers : MAX(cpus(), 2U), (unsigned)WORKERS_MAX),
 		.n_readers = MIN(MAX(cpus(), 2U), (unsigned)READERS_MAX),
 	};

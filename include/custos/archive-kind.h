@@ -61,6 +61,8 @@ struct arc_limits {
 
 extern const struct arc_limits arc_limits_default;
 
+bool arc_limits_valid(const struct arc_limits *l); /* each in its bounds? */
+
 const char *arc_kind_name(enum arc_kind kind); /* "zip", "7z", "gz", ... */
 
 /* Names with spaces between them, "default" for ARC_KINDS_DEFAULT, or "none" alone.

@@ -22,9 +22,13 @@ struct arc_walk {
 	size_t len;
 	const char *name; /* of the file; NULL = "" */
 	nsec_t deadline;  /* of the caller, absolute, CLOCK_MONOTONIC */
+	const _Atomic bool
+		*cancel; /* NULL, or: true is as if the deadline had passed */
 	/* For each member with data, in the order of the archive, before what is in it.
-	 * @deadline: the ceiling of time included. Return: false ends the walk. */
-	bool (*member)(void *userdata, const struct arc_member *m, nsec_t deadline);
+	 * @deadline: the ceiling of time included. @ret_miss: may be set, to why the
+	 * member was not judged in full. Return: false ends the walk. */
+	bool (*member)(void *userdata, const struct arc_member *m, nsec_t deadline,
+	               enum reason *ret_miss);
 	void *userdata;
 
 	/* Result */

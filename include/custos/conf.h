@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "custos/archive-kind.h"
 #include "custos/diag.h"
 #include "custos/types.h"
 
@@ -54,6 +55,8 @@ struct conf {
 	unsigned n_namespaces;      /* other mount namespaces to cover; CONF_NAMESPACES_AUTO */
 	nsec_t canary;              /* between two rounds; 0: none */
 	unsigned n_held_files;      /* 0: none */
+	struct arc_limits archives;
+	bool archives_on_demand;    /* custosctl scan opens them */
 	struct strlist hashes, allow_hashes, yara;
 	unsigned bundle_threshold;  /* different keys that must have signed */
 	bool bundle_both;           /* and one of them the vendor's, one the site's */

@@ -27,8 +27,10 @@ struct engine_input {
 	nsec_t deadline;          /* absolute, CLOCK_MONOTONIC; the scan gives up near it. One slow
 	                           * regular expression of libyara can overrun it by seconds */
 	struct engine_digests *ret_digests; /* NULL, or what to fill; always set */
-	/* NULL, or asked once the bytes are hashed and on no list: have the same rules found these
-	 * bytes, with all else that they look at the same, clean before? Then they are not run. */
+	bool keep_bytes;          /* for engine_bytes(): engine_release() is to be called */
+	/* NULL, or asked once the bytes are hashed, in memory and on no list, if more is to be done with
+	 * them: have the same rules found these bytes, with all else that they look at the same, clean
+	 * before? Then they are not run. */
 	bool (*known_clean)(void *userdata, const uint8_t *sha256, uint64_t size_bytes);
 	void *userdata;
 };
@@ -66,6 +68,26 @@ void engine_freep(struct engine **e);
  * as long), futex. No log. The file offset of @in->fd is not moved.
  */
 void engine_scan(struct engine *e, const struct engine_input *in, struct finding *ret);
+
+/* What the last engine_scan() with keep_bytes has read, until engine_release() or the next scan. */
+const void *engine_bytes(const struct engine *e, size_t *ret_len);
+void engine_release(struct engine *e);
+
+/* Bytes that are in memory: a member of an archive. */
+struct engine_bytes {
+	const void *buf;
+	size_t len;
+	const char *path; /* as in engine_input */
+	uid_t owner;
+	nsec_t deadline;
+};
+
+/**
+ * engine_judge() - judge bytes as engine_scan() judges those of a file
+ *
+ * Context: as engine_scan(), without reading. Leaves engine_bytes() as they are.
+ */
+void engine_judge(struct engine *e, const struct engine_bytes *b, struct finding *ret);
 
 enum engine_recall {
 	RECALL_SAME,  /* still clean */

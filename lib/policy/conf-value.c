@@ -144,3 +144,9 @@ int conf_parse_namespaces(const struct conf_key *key, const char *value, void *f
 	*(unsigned *)field = CONF_NAMESPACES_AUTO;
 	return 0;
 }
+
+int conf_parse_archive_kinds(const struct conf_key *key, const char *value, void *field)
+{
+	(void)key;
+	return arc_kinds_parse(value, field);
+}

@@ -26,3 +26,4 @@ int conf_parse_threshold(const struct conf_key *key, const char *value, void *fi
 int conf_parse_paths(const struct conf_key *key, const char *value, void *field);
 int conf_parse_mounts(const struct conf_key *key, const char *value, void *field);
 int conf_parse_namespaces(const struct conf_key *key, const char *value, void *field);
+int conf_parse_archive_kinds(const struct conf_key *key, const char *value, void *field);

@@ -48,6 +48,20 @@ static const struct conf_key keys[] = {
 	{"Limits", "ScannerMemory", conf_parse_scanner_memory, FIELD(scanner_memory_bytes),
          CONF_SCANNER_MEMORY_MIN, CONF_SCANNER_MEMORY_MAX, "auto, or a size from 128M to 1T"},
 	{"Limits", "HeldFiles", conf_parse_count, FIELD(n_held_files), 0, CONF_HELD_FILES_MAX, "a number from 0 to 32768"},
+	{"Limits", "ArchiveDepth", conf_parse_count, FIELD(archives.depth), 1, ARC_DEPTH_MAX,
+         "a number from 1 to 16"},
+	{"Limits", "ArchiveMembers", conf_parse_count, FIELD(archives.n_members), 1,
+         ARC_MEMBERS_MAX, "a number from 1 to 1000000"},
+	{"Limits", "ArchiveExpandedMax", conf_parse_size, FIELD(archives.n_bytes), ARC_BYTES_MIN,
+         ARC_BYTES_MAX, "a size from 64K to 2147483647 bytes, such as 256M"},
+	{"Limits", "ArchiveRatio", conf_parse_count, FIELD(archives.ratio), ARC_RATIO_MIN,
+         ARC_RATIO_MAX, "a number from 2 to 100000"},
+	{"Limits", "ArchiveTime", conf_parse_duration, FIELD(archives.time), ARC_TIME_MIN,
+         ARC_TIME_MAX, "a duration from 100ms to 60s"},
+	{"Archives", "OnDemand", conf_parse_bool, FIELD(archives_on_demand), .expected = "yes or no"},
+	{"Archives", "Formats", conf_parse_archive_kinds, FIELD(archives.kinds),
+         .expected = "none, or names of formats with spaces between them: default zip tar cpio "
+                     "7z ar rpm gz bz2 xz zstd lz4 rar iso cab lha"},
 	{"Rules", "Hashes", conf_parse_paths, FIELD(hashes), .expected = A_PATH},
 	{"Rules", "AllowHashes", conf_parse_paths, FIELD(allow_hashes), .expected = A_PATH},
 	{"Rules", "Yara", conf_parse_paths, FIELD(yara), .expected = A_PATH},
@@ -86,12 +100,13 @@ static void key_reset(const struct conf_key *key, struct conf *c)
 	else if (key->parse == conf_parse_mode)
 		c->mode = defaults.mode;
 	else if (key->parse == conf_parse_bool)
-		c->rescue = defaults.rescue;
+		memcpy(field, (char *)&defaults + key->offset, sizeof(bool));
 	else if (key->parse == conf_parse_group)
 		c->operator_group = (free(c->operator_group), NULL);
 	else if (key->parse == conf_parse_threshold)
 		(void)conf_parse_threshold(key, "1", field); /* in its bounds */
-	else if (key->parse == conf_parse_count || key->parse == conf_parse_namespaces)
+	else if (key->parse == conf_parse_count || key->parse == conf_parse_namespaces ||
+	         key->parse == conf_parse_archive_kinds)
 		memcpy(field, (char *)&defaults + key->offset, sizeof(unsigned));
 	else
 		memcpy(field, (char *)&defaults + key->offset, sizeof(uint64_t));
@@ -179,6 +194,8 @@ void conf_init(struct conf *c)
 		.n_namespaces = CONF_NAMESPACES_AUTO,
 		.canary = CONF_CANARY_DEFAULT,
 		.n_held_files = 8192,
+		.archives = arc_limits_default,
+		.archives_on_demand = true,
 		.bundle_threshold = 1,
 		.bundle_max_age = 45 * 86400 * NSEC_PER_SEC,
 	};

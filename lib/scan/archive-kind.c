@@ -22,6 +22,15 @@ const struct arc_limits arc_limits_default = {
 	.time = 30 * NSEC_PER_SEC,
 };
 
+bool arc_limits_valid(const struct arc_limits *l)
+{
+	return !(l->kinds & ~ARC_KINDS_ALL) && l->depth >= 1 &&
+	       l->depth <= ARC_DEPTH_MAX && l->n_members >= 1 &&
+	       l->n_members <= ARC_MEMBERS_MAX && l->n_bytes >= ARC_BYTES_MIN &&
+	       l->n_bytes <= ARC_BYTES_MAX && l->ratio >= ARC_RATIO_MIN &&
+	       l->ratio <= ARC_RATIO_MAX && l->time > 0 && l->time <= ARC_TIME_MAX;
+}
+
 static const char *const kind_names[N_ARC_KINDS] = {
 	[ARC_ZIP] = "zip",   [ARC_TAR] = "tar", [ARC_CPIO] = "cpio", [ARC_7Z] = "7z",
 	[ARC_AR] = "ar",     [ARC_ISO] = "iso", [ARC_CAB] = "cab",   [ARC_LHA] = "lha",

@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -63,22 +64,13 @@ static size_t align(size_t n, size_t to)
 	return (n + to - 1) / to * to;
 }
 
-static bool are_valid(const struct arc_limits *l)
-{
-	return !(l->kinds & ~ARC_KINDS_ALL) && l->depth >= 1 &&
-	       l->depth <= ARC_DEPTH_MAX && l->n_members >= 1 &&
-	       l->n_members <= ARC_MEMBERS_MAX && l->n_bytes >= ARC_BYTES_MIN &&
-	       l->n_bytes <= ARC_BYTES_MAX && l->ratio >= ARC_RATIO_MIN &&
-	       l->ratio <= ARC_RATIO_MAX && l->time > 0 && l->time <= ARC_TIME_MAX;
-}
-
 int arc_walker_new(const struct arc_limits *limits, struct arc_walker **ret)
 {
 	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	struct arc_walker *w;
 	void *p;
 
-	if (!are_valid(limits))
+	if (!arc_limits_valid(limits))
 		return -EINVAL;
 	w = calloc(1, sizeof(*w));
 	if (!w)
@@ -140,10 +132,15 @@ static void stop(struct arc_walker *w, unsigned n, enum reason reason)
 static bool is_late(struct arc_walker *w, unsigned n)
 {
 	const nsec_t now = clock_now();
+	/* Relaxed: nothing is published by it. */
+	const bool cancelled =
+		w->walk->cancel &&
+		atomic_load_explicit(w->walk->cancel, memory_order_relaxed);
 
-	if (now < w->deadline)
+	if (now < w->deadline && !cancelled)
 		return false;
-	stop(w, n, now >= w->walk->deadline ? REASON_TIMEOUT : REASON_ARC_TIME);
+	stop(w, n,
+	     cancelled || now >= w->walk->deadline ? REASON_TIMEOUT : REASON_ARC_TIME);
 	return true;
 }
 
@@ -276,12 +273,17 @@ static void show(struct arc_walker *w, const struct level *l, const char *name,
 		.name = arc_is_filter(l->sign->kind) ? stream_name(l->name, buf) : name,
 	};
 	const size_t used = w->used;
+	enum reason missed = REASON_NONE;
+	bool more;
 
 	if (len == 0)
 		return;
 	w->used = MIN(align(used + len, ALIGN_BYTES), w->mem_bytes);
 	w->most_used = MAX(w->most_used, w->used);
-	if (!w->walk->member(w->walk->userdata, &m, w->deadline)) {
+	more = w->walk->member(w->walk->userdata, &m, w->deadline, &missed);
+	if (missed != REASON_NONE)
+		miss(w, l->depth, missed);
+	if (!more) {
 		take_place(w, l->depth);
 		w->stop = true;
 	} else if (!w->stop) {
@@ -298,9 +300,9 @@ static bool walk_member(struct arc_walker *w, struct level *l)
 	size_t len;
 	bool more;
 
+	w->place[l->depth - 1]++;
 	if (is_late(w, l->depth))
 		return false;
-	w->place[l->depth - 1]++;
 	step = arc_next(&l->reader, &entry);
 	if (step == ARC_END)
 		return false;

@@ -39,6 +39,7 @@ struct engine {
 	uint64_t max_size_bytes;
 	uint8_t *buf; /* mapping of buf_bytes, and a guard page behind it */
 	size_t buf_bytes, map_bytes;
+	uint64_t used; /* bytes of the last file that lie in buf */
 	struct digests digests;
 	struct rules_scanner *scanner; /* NULL: no YARA rules */
 	struct engine_vars vars;
@@ -67,18 +68,12 @@ static size_t page_align(size_t n)
 static int map_buffer(struct engine *e)
 {
 	size_t page = page_align(1);
-	uint64_t wanted = CHUNK_BYTES;
 	void *p;
 
 	if (e->max_size_bytes > SIZE_MAX / 4)
 		return -EINVAL;
-	/*
-	 * Without rules a file is hashed chunk by chunk. One byte more shows that a
-	 * file grew.
-	 */
-	if (e->rs->rules)
-		wanted = MAX(wanted, e->max_size_bytes + 1);
-	e->buf_bytes = page_align((size_t)wanted);
+	/* One byte more shows that a file grew. */
+	e->buf_bytes = page_align((size_t)MAX(CHUNK_BYTES, e->max_size_bytes + 1));
 	p = mmap(NULL, e->buf_bytes + page, PROT_READ | PROT_WRITE,
 	         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (p == MAP_FAILED)
@@ -150,17 +145,19 @@ static ssize_t read_at(int fd, void *buf, size_t len, uint64_t off)
 }
 
 /*
- * Read to the end of the file and hash on the way; f->size_bytes says how far. With
- * rules the bytes stay one after the other in the buffer, without they go round in its
- * first chunk. The size told by fstat() (@told_bytes) is a guess: the file may shrink or
- * grow meanwhile.
+ * Read to the end of the file and hash on the way; f->size_bytes says how far. Bytes
+ * that are looked at afterwards stay one after the other in the buffer, else they go
+ * round in its first chunk. The size told by fstat() (@told_bytes) is a guess: the file
+ * may shrink or grow meanwhile.
  */
 static enum reason read_and_hash(struct engine *e, const struct engine_input *in,
                                  uint64_t max_bytes, uint64_t told_bytes,
                                  struct finding *f)
 {
+	const bool stay = e->scanner || in->keep_bytes;
+
 	for (;;) {
-		uint64_t at = e->scanner ? f->size_bytes : f->size_bytes % CHUNK_BYTES;
+		uint64_t at = stay ? f->size_bytes : f->size_bytes % CHUNK_BYTES;
 		uint64_t room = MIN(CHUNK_BYTES - at % CHUNK_BYTES,
 		                    max_bytes + 1 - f->size_bytes);
 		uint8_t *p = e->buf + at;
@@ -178,25 +175,23 @@ static enum reason read_and_hash(struct engine *e, const struct engine_input *in
 		f->size_bytes += (uint64_t)n;
 		if (f->size_bytes > max_bytes)
 			return REASON_TOO_LARGE;
-		/* A short read at the size that was told is the end: half of all files are one
-		 * page, and a second call to hear 0 would cost as much as the first. */
+		/* A short read at the size that was told is the end: half of all files
+		 * are one page, and a second call to hear 0 would cost as much as the
+		 * first. */
 		if ((uint64_t)n < room && f->size_bytes == told_bytes)
 			return REASON_NONE;
 	}
 }
 
-static void run_rules(struct engine *e, const struct engine_input *in, uid_t owner,
-                      struct finding *f)
+static void run_rules(struct engine *e, const struct engine_bytes *b, struct finding *f)
 {
 	const char *const *vars = NULL;
 
 	if (e->rs->uses & RULESET_USES_VARS) {
-		engine_vars_set(&e->vars, in->path, owner, e->buf,
-		                (size_t)f->size_bytes);
+		engine_vars_set(&e->vars, b->path, b->owner, b->buf, b->len);
 		vars = e->vars.values;
 	}
-	switch (rules_scan(e->scanner, e->buf, (size_t)f->size_bytes, vars,
-	                   in->deadline, f->rule)) {
+	switch (rules_scan(e->scanner, b->buf, b->len, vars, b->deadline, f->rule)) {
 	case RULES_CLEAN:
 		conclude(f, VERDICT_CLEAN, REASON_NONE);
 		break;
@@ -219,8 +214,11 @@ static void run_rules(struct engine *e, const struct engine_input *in, uid_t own
 	}
 }
 
-static void judge(struct engine *e, const struct engine_input *in, uid_t owner,
-                  struct engine_digests *d, struct finding *f)
+/* What the digests, and then the rules, say about bytes that are hashed and in memory.
+ * @in: of the file; NULL: they are a member's. */
+static void judge(struct engine *e, const struct engine_input *in,
+                  const struct engine_bytes *b, struct engine_digests *d,
+                  struct finding *f)
 {
 	if (digests_final(&e->digests, d->digest) < 0) {
 		give_up(f, REASON_ENGINE);
@@ -230,27 +228,35 @@ static void judge(struct engine *e, const struct engine_input *in, uid_t owner,
 	memcpy(f->sha256, d->digest[DIGEST_SHA256], SHA256_BYTES);
 	f->has_sha256 = true;
 
-	if (f->size_bytes <= EICAR_MAX_BYTES &&
-	    eicar_is(e->buf, (size_t)f->size_bytes)) {
+	if (b->len <= EICAR_MAX_BYTES && eicar_is(b->buf, b->len)) {
 		(void)snprintf(f->rule, sizeof(f->rule), "EICAR-Test-File");
 		conclude(f, VERDICT_MALICIOUS, REASON_EICAR);
 	} else if (ruleset_lists_have(e->rs, d, f)) {
 		return;
-	} else if (e->scanner && !(in->known_clean &&
-	                           in->known_clean(in->userdata, f->sha256, f->size_bytes))) {
-		run_rules(e, in, owner, f);
+	} else if (in && in->known_clean && (e->scanner || in->keep_bytes) &&
+	           in->known_clean(in->userdata, f->sha256, f->size_bytes)) {
+		conclude(f, VERDICT_CLEAN, REASON_NONE);
+	} else if (e->scanner) {
+		run_rules(e, b, f);
 	} else {
 		conclude(f, VERDICT_CLEAN, REASON_NONE);
 	}
 }
 
-static void release_pages(struct engine *e, uint64_t used)
+void engine_release(struct engine *e)
 {
-	size_t end = page_align((size_t)MIN(used, e->buf_bytes));
+	size_t end = page_align((size_t)MIN(e->used, e->buf_bytes));
 
 	/* Failure costs memory, not the verdict; the next large scan tries again. */
-	if (e->scanner && end > KEEP_BYTES)
+	if (end > KEEP_BYTES)
 		(void)madvise(e->buf + KEEP_BYTES, end - KEEP_BYTES, MADV_DONTNEED);
+	e->used = 0;
+}
+
+const void *engine_bytes(const struct engine *e, size_t *ret_len)
+{
+	*ret_len = (size_t)e->used;
+	return e->buf;
 }
 
 void engine_scan(struct engine *e, const struct engine_input *in, struct finding *ret)
@@ -261,6 +267,8 @@ void engine_scan(struct engine *e, const struct engine_input *in, struct finding
 	struct engine_digests *d = in->ret_digests ? in->ret_digests : &own_digests;
 	struct stat own;
 	const struct stat *st = in->st;
+	struct engine_bytes b = {
+		.buf = e->buf, .path = in->path, .deadline = in->deadline};
 
 	*d = (struct engine_digests){0};
 	*ret = (struct finding){.verdict = VERDICT_UNKNOWN};
@@ -279,9 +287,25 @@ void engine_scan(struct engine *e, const struct engine_input *in, struct finding
 		return;
 	}
 	reason = read_and_hash(e, in, max_bytes, (uint64_t)st->st_size, ret);
+	e->used = e->scanner || in->keep_bytes ? ret->size_bytes : 0;
+	b.len = (size_t)ret->size_bytes;
+	b.owner = st->st_uid;
 	if (reason == REASON_NONE)
-		judge(e, in, st->st_uid, d, ret);
+		judge(e, in, &b, d, ret);
 	else
 		give_up(ret, reason);
-	release_pages(e, ret->size_bytes);
+	if (!in->keep_bytes)
+		engine_release(e);
+}
+
+void engine_judge(struct engine *e, const struct engine_bytes *b, struct finding *ret)
+{
+	struct engine_digests d = {0};
+
+	*ret = (struct finding){.verdict = VERDICT_UNKNOWN, .size_bytes = b->len};
+	if (digests_begin(&e->digests) < 0 ||
+	    digests_update(&e->digests, b->buf, b->len) < 0)
+		give_up(ret, REASON_ENGINE);
+	else
+		judge(e, NULL, b, &d, ret);
 }

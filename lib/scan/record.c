@@ -34,6 +34,8 @@ void record_sanitise(struct record *r)
 		r->verdict = VERDICT_UNKNOWN;
 	if (r->reason >= N_REASONS)
 		r->reason = REASON_NONE;
+	if (r->member.n > MEMBER_LEVELS_MAX)
+		r->member.n = MEMBER_LEVELS_MAX;
 	if (r->path_len >= sizeof(r->path))
 		r->path_len = sizeof(r->path) - 1;
 	r->path[r->path_len] = '\0';

@@ -121,6 +121,8 @@ expect scan-clean 0 '"summary":{"files":150,"bytes":490,"malicious":0,"errors":0
 	j scan "$dir/tree"
 echo EVIL >"$dir/tree/$(printf 'e\033\377')"
 expect scan-malicious 1 'e\\x1b\\xff: malicious (yara: evil_rule)' c scan -- "$dir/tree"
+printf 'EVIL MEMBER' >"$dir/member"
+expect scan-member 1 'member: malicious (yara: evil_rule, member 3/1)' c scan "$dir/member"
 expect scan-json 1 '"pathBase64"' j scan "$dir/tree"
 expect scan-nothing 2 'at least 1 argument' c scan
 expect scan-gone 2 'No such file' c scan "$dir/none"

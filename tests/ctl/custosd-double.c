@@ -132,6 +132,8 @@ static void judge(int fd, struct finding *ret)
 		ret->verdict = VERDICT_MALICIOUS;
 		ret->reason = REASON_YARA;
 		strcpy(ret->rule, "evil_rule");
+		if (memmem(text, (size_t)n, "MEMBER", 6))
+			ret->member = (struct member_place){2, {3, 1}};
 	}
 }
 

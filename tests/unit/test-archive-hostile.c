@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Archives that were made to mislead, to break, or to fill the machine */
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 #include "custos/clock.h"
 #include "fixture-7z.h"
 #include "fixture-archive.h"
+#include "fixture-asan.h"
 #include "unit.h"
 
 /* What is looked for. */
@@ -20,11 +22,13 @@ struct seen {
 	size_t whole; /* this many bytes are all of a member */
 };
 
-static bool on_member(void *userdata, const struct arc_member *m, nsec_t deadline)
+static bool on_member(void *userdata, const struct arc_member *m, nsec_t deadline,
+                      enum reason *ret_miss)
 {
 	struct seen *s = userdata;
 
 	(void)deadline;
+	(void)ret_miss;
 	s->n++;
 	s->n_bytes += m->len;
 	s->n_evil += memmem(m->buf, m->len, EVIL, EVIL_LEN) != NULL;
@@ -315,6 +319,7 @@ START_TEST(damaged_bytes_break_nothing)
 	struct blob seed = {0};
 
 	srand(7);
+	(void)mallopt(M_PERTURB, 0); /* meson has memory filled, all of it */
 	for (size_t i = 0; i < ARRAY_SIZE(all_formats) * ARRAY_SIZE(filters); i++) {
 		struct seen s;
 
@@ -324,7 +329,7 @@ START_TEST(damaged_bytes_break_nothing)
 			seed = fixture_pack(all_formats[i / ARRAY_SIZE(filters)].name,
 			                    filters[i % ARRAY_SIZE(filters)], NULL,
 			                    &evil, 1);
-		for (unsigned round = 0; round < 400; round++) {
+		for (unsigned round = 0; round < 100; round++) {
 			const size_t at = (size_t)rand() % seed.len;
 			const uint8_t was = seed.buf[at];
 
@@ -375,24 +380,27 @@ START_TEST(holes_count_as_what_they_unpack_to)
 END_TEST
 
 /* One member, listed @n times: what overlaps is unpacked again and again. */
-static struct blob overlapping_zip(unsigned n)
+static struct blob overlapping_zip(uint16_t n)
 {
-	uint8_t *zeros = calloc(1, 65536), *list, end[22];
-	struct blob b = fixture_pack_one("zip", "z", zeros, 65536), out = {0};
-	size_t list_at, entry_len, list_len;
+	uint8_t *zeros = calloc(1, 65536), *list, *end;
+	struct blob b = fixture_pack_one("zip", "z", zeros, 65536), out;
+	size_t list_at, entry_len;
+	uint32_t list_len;
 
 	list = memmem(b.buf, b.len, "PK\1\2", 4);
 	list_at = (size_t)(list - b.buf);
-	memcpy(end, b.buf + b.len - 22, 22);
 	entry_len = b.len - 22 - list_at;
-	list_len = entry_len * n;
-	blob_add(&out, b.buf, list_at);
+	list_len = (uint32_t)(entry_len * n);
+	out = (struct blob){calloc(1, list_at + list_len + 22),
+	                    list_at + list_len + 22};
+	memcpy(out.buf, b.buf, list_at);
 	for (unsigned i = 0; i < n; i++)
-		blob_add(&out, b.buf + list_at, entry_len);
-	memcpy(end + 8, &(uint16_t){(uint16_t)n}, 2);
-	memcpy(end + 10, &(uint16_t){(uint16_t)n}, 2);
-	memcpy(end + 12, &(uint32_t){(uint32_t)list_len}, 4);
-	blob_add(&out, end, 22);
+		memcpy(out.buf + list_at + i * entry_len, list, entry_len);
+	end = out.buf + out.len - 22;
+	memcpy(end, b.buf + b.len - 22, 22);
+	memcpy(end + 8, &n, 2);
+	memcpy(end + 10, &n, 2);
+	memcpy(end + 12, &list_len, 4);
 	blob_free(&b);
 	free(zeros);
 	return out;

@@ -21,9 +21,11 @@ struct seen {
 	} member[SEEN_MAX];
 	unsigned stop_at; /* 1: at the first; 0: never */
 	unsigned sleep_msec;
+	unsigned miss_at; /* 1: the first cannot be judged */
 };
 
-static bool on_member(void *userdata, const struct arc_member *m, nsec_t deadline)
+static bool on_member(void *userdata, const struct arc_member *m, nsec_t deadline,
+                      enum reason *ret_miss)
 {
 	struct seen *s = userdata;
 	unsigned i = s->n++;
@@ -38,6 +40,8 @@ static bool on_member(void *userdata, const struct arc_member *m, nsec_t deadlin
 	}
 	if (s->sleep_msec)
 		(void)usleep(s->sleep_msec * 1000);
+	if (s->miss_at == s->n)
+		*ret_miss = REASON_ENGINE;
 	return s->stop_at != s->n;
 }
 
@@ -432,14 +436,14 @@ START_TEST(walk_time_at_the_limit_and_past_it)
 {
 	struct arc_limits l = arc_limits_default;
 	struct blob b = fixture_pack("zip", "none", NULL, two, 2);
-	struct seen s = {.sleep_msec = 50};
+	struct seen s = {.sleep_msec = 1};
 	struct arc_walk w;
 
 	l.time = 20 * NSEC_PER_SEC;
 	w = walk_with(&l, &b, &s);
 	check_reason(&w, REASON_NONE);
-	l.time = 20 * NSEC_PER_MSEC; /* over while the first is looked at */
-	s = (struct seen){.sleep_msec = 50};
+	l.time = NSEC_PER_SEC; /* over while the first is looked at */
+	s = (struct seen){.sleep_msec = 1100};
 	w = walk_with(&l, &b, &s);
 	check_reason(&w, REASON_ARC_TIME);
 	ck_assert_uint_eq(s.n, 1);
@@ -471,6 +475,35 @@ START_TEST(walk_after_the_callers_deadline_is_a_timeout)
 }
 END_TEST
 
+static _Atomic bool cancelled;
+
+static bool on_member_cancel(void *userdata, const struct arc_member *m,
+                             nsec_t deadline, enum reason *ret_miss)
+{
+	cancelled = true;
+	return on_member(userdata, m, deadline, ret_miss);
+}
+
+START_TEST(walk_cancelled_ends_after_the_member)
+{
+	struct blob b = fixture_pack("zip", "none", NULL, two, 2);
+	struct seen s = {0};
+	struct arc_walk w = {.buf = b.buf,
+	                     .len = b.len,
+	                     .deadline = UINT64_MAX,
+	                     .cancel = &cancelled,
+	                     .member = on_member_cancel,
+	                     .userdata = &s};
+	_cleanup_(arc_walker_freep) struct arc_walker *walker = NULL;
+
+	ck_assert_int_eq(arc_walker_new(&arc_limits_default, &walker), 0);
+	arc_walk(walker, &w);
+	check_reason(&w, REASON_TIMEOUT);
+	ck_assert_uint_eq(s.n, 1);
+	blob_free(&b);
+}
+END_TEST
+
 START_TEST(walk_stopped_by_its_caller_tells_where)
 {
 	struct blob b = fixture_pack("zip", "none", NULL, two, 2);
@@ -480,6 +513,19 @@ START_TEST(walk_stopped_by_its_caller_tells_where)
 	ck_assert_uint_eq(s.n, 1);
 	check_reason(&w, REASON_NONE);
 	check_place(&w.at, "1");
+	blob_free(&b);
+}
+END_TEST
+
+START_TEST(walk_member_that_cannot_be_judged_is_told)
+{
+	struct blob b = fixture_pack("zip", "none", NULL, two, 2);
+	struct seen s = {.miss_at = 2};
+	struct arc_walk w = walk_with(&arc_limits_default, &b, &s);
+
+	ck_assert_uint_eq(s.n, 2);
+	check_reason(&w, REASON_ENGINE);
+	check_place(&w.at, "2");
 	blob_free(&b);
 }
 END_TEST
@@ -566,6 +612,19 @@ START_TEST(kinds_parse_names_and_words)
 }
 END_TEST
 
+START_TEST(member_place_text_of_too_many_levels_is_cut)
+{
+	struct member_place m = {.n = UINT32_MAX};
+	char text[MEMBER_PLACE_BYTES];
+
+	memset(m.number, 0xff, sizeof(m.number)); /* from the process that reads hostile files */
+	member_place_text(&m, text);
+	ck_assert_uint_eq(strlen(text), MEMBER_PLACE_BYTES - 1);
+	check_place(&(struct member_place){0}, "");
+	check_place(&(struct member_place){2, {3, 1}}, "3/1");
+}
+END_TEST
+
 START_TEST(global_init_works)
 {
 	ck_assert_int_eq(arc_global_init(), 0);
@@ -582,6 +641,7 @@ UNIT_MAIN("archive", walk_each_format_shows_members, walk_ar_shows_members,
           walk_ratio_of_a_member_does_not_end_the_others,
           walk_time_at_the_limit_and_past_it,
           walk_after_the_callers_deadline_is_a_timeout,
-          walk_stopped_by_its_caller_tells_where, walk_kind_that_is_off_is_told,
-          walker_new_limits_out_of_bounds_are_refused, kinds_parse_names_and_words,
+          walk_stopped_by_its_caller_tells_where, walk_cancelled_ends_after_the_member,
+          walk_member_that_cannot_be_judged_is_told, walk_kind_that_is_off_is_told,
+          walker_new_limits_out_of_bounds_are_refused, kinds_parse_names_and_words, member_place_text_of_too_many_levels_is_cut,
           global_init_works)

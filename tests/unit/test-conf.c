@@ -51,6 +51,8 @@ START_TEST(conf_parse_empty_gives_defaults)
 	ck_assert_uint_eq(c.n_workers, 0);
 	ck_assert_uint_eq(c.cache_memory_bytes, 33554432);
 	ck_assert_uint_eq(c.canary, 10 * NSEC_PER_SEC);
+	ck_assert(memcmp(&c.archives, &arc_limits_default, sizeof(c.archives)) == 0);
+	ck_assert(arc_limits_valid(&c.archives) && c.archives_on_demand);
 	ck_assert_uint_eq(c.bundle_threshold, 1);
 	ck_assert_uint_eq(c.bundle_max_age, 45 * 86400 * NSEC_PER_SEC);
 }
@@ -64,6 +66,9 @@ START_TEST(conf_parse_every_key_is_taken)
 	         "\nMount=/\nCanary=no\n"
 	         "[Limits]\nMaxFileSize=1G\nTimeout=1s "
 	         "500ms\nWorkers=4\nCacheMemory=1M\nHeldFiles=7\n"
+	         "ArchiveDepth=16\nArchiveMembers=1000000\nArchiveExpandedMax=64K\n"
+	         "ArchiveRatio=100000\nArchiveTime=100ms\n"
+	         "[Archives]\nOnDemand=no\nFormats=zip rar\n"
 	         "[Rules]\nHashes=/a b\nHashes=/c\nAllowHashes=/d\nYara=/e\n"
 	         "[Bundles]\nThreshold=2\nMaxAge=2w\n",
 	         &c);
@@ -82,6 +87,13 @@ START_TEST(conf_parse_every_key_is_taken)
 	ck_assert_uint_eq(c.cache_memory_bytes, 1048576);
 	ck_assert_uint_eq(c.canary, 0);
 	ck_assert_uint_eq(c.n_held_files, 7);
+	ck_assert_uint_eq(c.archives.depth, 16);
+	ck_assert_uint_eq(c.archives.n_members, 1000000);
+	ck_assert_uint_eq(c.archives.n_bytes, 65536);
+	ck_assert_uint_eq(c.archives.ratio, 100000);
+	ck_assert_uint_eq(c.archives.time, 100 * NSEC_PER_MSEC);
+	ck_assert_uint_eq(c.archives.kinds, 1U << ARC_ZIP | 1U << ARC_RAR);
+	ck_assert(!c.archives_on_demand);
 	ck_assert_uint_eq(c.hashes.n, 2);
 	ck_assert_str_eq(c.hashes.items[0], "/a b");
 	ck_assert_str_eq(c.allow_hashes.items[0], "/d");
@@ -100,6 +112,10 @@ START_TEST(conf_parse_empty_value_gives_default_back)
 		"[Watch]\nMount=/a\nMount=\nCanary=1m\nCanary=\n[Limits]\nMaxFileSize=1\nMaxFileSize=\n"
 		"Timeout=9s\nTimeout=\nWorkers=3\nWorkers=\nCacheMemory="
 	        "2M\nCacheMemory=\nHeldFiles=1\nHeldFiles=\n"
+		"ArchiveDepth=2\nArchiveDepth=\nArchiveMembers=2\nArchiveMembers=\n"
+		"ArchiveExpandedMax=1M\nArchiveExpandedMax=\nArchiveRatio=2\nArchiveRatio=\n"
+		"ArchiveTime=1s\nArchiveTime=\n[Archives]\nOnDemand=no\nOnDemand=\n"
+		"Formats=none\nFormats=\n"
 		"[Rules]\nYara=/a\nYara=\nYara=/b\n[Bundles]\nThreshold=3\nThreshold=\n"
 		"MaxAge=1h\nMaxAge=\n",
 		&c);
@@ -115,6 +131,9 @@ START_TEST(conf_parse_empty_value_gives_default_back)
 	ck_assert_uint_eq(c.cache_memory_bytes, dflt.cache_memory_bytes);
 	ck_assert_uint_eq(c.canary, dflt.canary);
 	ck_assert_uint_eq(c.n_held_files, 8192);
+	ck_assert(memcmp(&c.archives, &dflt.archives, sizeof(c.archives)) == 0);
+	ck_assert(c.archives_on_demand);
+	ck_assert(c.rescue);
 	ck_assert_uint_eq(c.bundle_threshold, dflt.bundle_threshold);
 	ck_assert_uint_eq(c.bundle_max_age, dflt.bundle_max_age);
 }
@@ -199,6 +218,31 @@ START_TEST(conf_parse_namespaces_one_past_the_limit_is_an_error)
 }
 END_TEST
 
+START_TEST(conf_parse_archive_limits_one_past_are_errors)
+{
+	expect_errors("[Limits]\nArchiveDepth=17\nArchiveMembers=1000001\n"
+	              "ArchiveExpandedMax=2G\nArchiveRatio=100001\nArchiveTime=61s\n"
+	              "[Archives]\nFormats=zip arj\n",
+	              "f:2: 'ArchiveDepth=17': expected a number from 1 to 16\n"
+	              "f:3: 'ArchiveMembers=1000001': expected a number from 1 to 1000000\n"
+	              "f:4: 'ArchiveExpandedMax=2G': expected a size from 64K to 2147483647 "
+	              "bytes, such as 256M\n"
+	              "f:5: 'ArchiveRatio=100001': expected a number from 2 to 100000\n"
+	              "f:6: 'ArchiveTime=61s': expected a duration from 100ms to 60s\n"
+	              "f:8: 'Formats=zip arj': expected none, or names of formats with spaces "
+	              "between them: default zip tar cpio 7z ar rpm gz bz2 xz zstd lz4 rar iso "
+	              "cab lha");
+	expect_errors("[Limits]\nArchiveDepth=0\nArchiveMembers=0\nArchiveExpandedMax=65535\n"
+	              "ArchiveRatio=1\nArchiveTime=99ms\n",
+	              "f:2: 'ArchiveDepth=0': expected a number from 1 to 16\n"
+	              "f:3: 'ArchiveMembers=0': expected a number from 1 to 1000000\n"
+	              "f:4: 'ArchiveExpandedMax=65535': expected a size from 64K to 2147483647 "
+	              "bytes, such as 256M\n"
+	              "f:5: 'ArchiveRatio=1': expected a number from 2 to 100000\n"
+	              "f:6: 'ArchiveTime=99ms': expected a duration from 100ms to 60s");
+}
+END_TEST
+
 START_TEST(conf_parse_held_files_one_past_the_limit_is_an_error)
 {
 	expect_errors("[Limits]\nHeldFiles=32769\n",
@@ -210,12 +254,12 @@ START_TEST(conf_parse_unknown_names_are_all_reported)
 {
 	expect_errors("[Daemon]\nMode=Enforce\nmode=enforce\n[daemon]\nMode=enforce\n["
 	              "Limits]\n"
-	              "ArchiveDepth=3\nWorkers=1K\n[Rules]\nMode=enforce\nYara=rules\n"
+	              "ArchiveLevels=3\nWorkers=1K\n[Rules]\nMode=enforce\nYara=rules\n"
 	              "Hashes=/a/../b\n[Daemon]\nOperatorGroup=a b\n",
 	              "f:2: 'Mode=Enforce': expected enforce or monitor\n"
 	              "f:3: unknown key 'mode=' in [Daemon]\n"
 	              "f:4: unknown section [daemon]\n"
-	              "f:7: unknown key 'ArchiveDepth=' in [Limits]\n"
+	              "f:7: unknown key 'ArchiveLevels=' in [Limits]\n"
 	              "f:8: 'Workers=1K': expected a number from 0 to 256\n"
 	              "f:10: unknown key 'Mode=' in [Rules]\n"
 	              "f:11: 'Yara=rules': expected an absolute path without '.', '..' "
@@ -252,5 +296,6 @@ UNIT_MAIN("conf", conf_parse_empty_gives_defaults, conf_parse_every_key_is_taken
           conf_parse_scanner_memory, conf_parse_rescue_neither_yes_nor_no_is_an_error,
           conf_parse_namespaces_one_past_the_limit_is_an_error,
           conf_parse_held_files_one_past_the_limit_is_an_error,
+          conf_parse_archive_limits_one_past_are_errors,
           conf_parse_unknown_names_are_all_reported,
           conf_parse_list_at_limit_passes_and_past_it_fails)

@@ -9,7 +9,7 @@
 static uint64_t append(struct history *h, const char *path, enum verdict verdict)
 {
 	struct record r = {
-		.verdict = verdict, .action = RECORD_DENY, .spent_nsec = 5000};
+		.verdict = verdict, .action = RECORD_DENY, .spent_nsec = 5000, .member = {1, {7}}};
 
 	snprintf(r.path, sizeof(r.path), "%s", path);
 	return history_append(h, &r, "60-site.rules:3");
@@ -29,6 +29,7 @@ START_TEST(history_append_then_read_gives_it_back)
 	ck_assert_uint_eq(e->seq, 1);
 	ck_assert_str_eq(e->path, "/a");
 	ck_assert_str_eq(e->exe, "");
+	ck_assert_str_eq(e->member, "7");
 	ck_assert_str_eq(e->policy_line, "60-site.rules:3");
 	ck_assert_uint_eq(e->spent_usec, 5);
 	ck_assert_ptr_null(history_read(h, &c));

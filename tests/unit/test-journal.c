@@ -195,7 +195,7 @@ static struct record routine(void)
 START_TEST(journal_record_detection_sends_every_field)
 {
 	static const char *const want[][2] = {
-		{"MESSAGE", "deny path=/srv/upload/a rule=EICAR-Test-File exe=/usr/bin/php uid=33 "
+		{"MESSAGE", "deny path=/srv/upload/a rule=EICAR-Test-File member=3/1 exe=/usr/bin/php uid=33 "
 		            "unit=php8.2-fpm.service pid=4242 verdict=malicious reason=eicar "
 		            "policy=60-site.rules:7"},
 		{"MESSAGE_ID", "08108e8f5601454dbbcbe5c4f1c57b80"},
@@ -221,6 +221,7 @@ START_TEST(journal_record_detection_sends_every_field)
 		{"PROCESS_EXECUTABLE", "/usr/bin/php"},
 		{"CUSTOS_UNIT", "php8.2-fpm.service"},
 		{"RULE_NAME", "EICAR-Test-File"},
+		{"CUSTOS_MEMBER", "3/1"},
 		{"CUSTOS_ACTION", "deny"},
 		{"CUSTOS_VERDICT", "malicious"},
 		{"CUSTOS_REASON", "eicar"},
@@ -236,6 +237,7 @@ START_TEST(journal_record_detection_sends_every_field)
 
 	empty_run();
 	fd = fake_journald();
+	r.member = (struct member_place){2, {3, 1}};
 	ck_assert_int_eq(journal_new(false, &j), 0);
 	journal_record(j, &r, &line);
 	ck_assert(receive(fd, &in));

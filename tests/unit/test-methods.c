@@ -117,7 +117,8 @@ START_TEST(scan_files_are_answered_by_index)
 	                    .reason = REASON_YARA,
 	                    .size_bytes = 5,
 	                    .has_sha256 = true,
-	                    .rule = "evil"};
+	                    .rule = "evil",
+	                    .member = {2, {3, 1}}};
 	unsigned before;
 	json_t *r;
 	int fd;
@@ -133,6 +134,7 @@ START_TEST(scan_files_are_answered_by_index)
 		ck_assert_int_eq(json_integer_value(member(r, "index")), i);
 		ck_assert_str_eq(json_string_value(member(r, "verdict")), "malicious");
 		ck_assert_str_eq(json_string_value(member(r, "rule")), "evil");
+		ck_assert_str_eq(json_string_value(member(r, "member")), "3/1");
 		ck_assert_uint_eq(strlen(json_string_value(member(r, "sha256"))), 64);
 		ck_assert(json_is_true(json_object_get(r, "continues")) == (i != 0));
 		json_decref(r);

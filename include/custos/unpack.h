@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Unpack: judge what is in the archives that a file is */
+#pragma once
+
+#include "custos/archive.h"
+#include "custos/engine.h"
+
+/**
+ * unpack_judge() - judge the members of a file that is clean as a whole
+ * @in: what engine_scan() was called with, keep_bytes among it; its bytes are still
+ * there
+ * @f:  what it said. Unless that is clean, for another reason than an allow list,
+ * nothing is done. A member that is malicious makes the file so, and what could not be
+ * read in full makes it an error: f->member says where. digest and size stay those of
+ * the file
+ * @cancel: NULL, or what ends it early once it is true
+ *
+ * Context: as engine_scan() and arc_walk(). The file's bytes are released.
+ */
+void unpack_judge(struct arc_walker *w, struct engine *e, const struct engine_input *in,
+                  const _Atomic bool *cancel, struct finding *f);

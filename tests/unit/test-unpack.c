@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "custos/clock.h"
+#include "custos/unpack.h"
+#include "fixture-archive.h"
+#include "fixture-eicar.h"
+#include "fixture-image.h"
+#include "unit.h"
+
+#define MAX_BYTES ((uint64_t)4 << 20)
+
+static const char rules[] =
+	"rule needle { strings: $a = \"needle in the hay\" condition: $a } "
+	"rule php { condition: extension == \".php\" and filepath == \"dir\" and "
+	"filesize == 7 } "
+	"rule slow { strings: $a = \"slow\" $r = /s(a|b|ab)*c/ condition: $a and #r > "
+	"100000 } ";
+
+struct bench {
+	struct ruleset *rs;
+	struct engine *e;
+	struct arc_walker *w;
+	struct fixture_image image;
+};
+
+static void bench_begin(struct bench *b, const char *yara)
+{
+	ck_assert_int_eq(engine_global_init(), 0);
+	ck_assert_int_eq(arc_global_init(), 0);
+	fixture_image_init(&b->image, yara);
+}
+
+static void bench_end(struct bench *b, const struct arc_limits *l)
+{
+	_cleanup_(fd_closep) int fd = fixture_image_fd(&b->image, true);
+
+	ck_assert_int_eq(ruleset_load(fd, &b->rs), 0);
+	ck_assert_int_eq(engine_new(b->rs, MAX_BYTES, &b->e), 0);
+	ck_assert_int_eq(arc_walker_new(l ? l : &arc_limits_default, &b->w), 0);
+}
+
+static void bench_stop(struct bench *b)
+{
+	b->w = arc_walker_free(b->w);
+	b->e = engine_free(b->e);
+	b->rs = ruleset_free(b->rs);
+}
+
+static bool known(void *userdata, const uint8_t *sha256, uint64_t size_bytes)
+{
+	(void)sha256;
+	(void)size_bytes;
+	++*(unsigned *)userdata;
+	return true;
+}
+
+static struct finding scan(struct bench *b, const struct blob *file, unsigned *n_known)
+{
+	_cleanup_(fd_closep) int fd = memfd_create("file", MFD_CLOEXEC);
+	const struct engine_input in = {
+		.fd = fd,
+		.path = "/srv/file.gz",
+		.max_size_bytes = MAX_BYTES,
+		.deadline = clock_now() + 30 * NSEC_PER_SEC,
+		.keep_bytes = true,
+		.known_clean = n_known ? known : NULL,
+		.userdata = n_known,
+	};
+	struct finding f;
+	size_t len;
+
+	ck_assert_int_eq(write(fd, file->buf, file->len), (ssize_t)file->len);
+	engine_scan(b->e, &in, &f);
+	unpack_judge(b->w, b->e, &in, NULL, &f);
+	(void)engine_bytes(b->e, &len);
+	ck_assert_uint_eq(len, 0);
+	ck_assert_uint_eq(f.size_bytes, file->len);
+	ck_assert(f.has_sha256);
+	return f;
+}
+
+static void check(const struct finding *f, enum verdict v, enum reason r,
+                  const char *rule, const char *member)
+{
+	char at[MEMBER_PLACE_BYTES];
+
+	member_place_text(&f->member, at);
+	ck_assert_str_eq(verdict_name(f->verdict), verdict_name(v));
+	ck_assert_str_eq(reason_name(f->reason), reason_name(r));
+	ck_assert_str_eq(f->rule, rule);
+	ck_assert_str_eq(at, member);
+	ck_assert_int_eq(f->partial, v == VERDICT_ERROR);
+}
+
+static struct blob zip_of(const char *name, const void *data, size_t len)
+{
+	const struct fixture_member m[] = {
+		{"first", "1", 1}, {name, data, len}, {"last", "3", 1}};
+
+	return fixture_pack("zip", "none", NULL, m, 3);
+}
+
+static void check_zip(struct bench *b, const char *name, const void *data, size_t len,
+                      enum verdict v, enum reason r, const char *rule,
+                      const char *member)
+{
+	struct blob zip = zip_of(name, data, len);
+	struct finding f = scan(b, &zip, NULL);
+
+	check(&f, v, r, rule, member);
+	blob_free(&zip);
+}
+
+START_TEST(judge_without_rules_finds_eicar_and_hashes)
+{
+	struct bench b;
+	char eicar[69];
+	size_t len = fixture_eicar(eicar);
+
+	bench_begin(&b, NULL);
+	fixture_image_hash(&b.image.block[DIGEST_SHA256], "bad bytes", 9,
+	                   HASHDB_ANY_SIZE, "Bad");
+	bench_end(&b, NULL);
+	check_zip(&b, "x", eicar, len, VERDICT_MALICIOUS, REASON_EICAR,
+	          "EICAR-Test-File", "2");
+	check_zip(&b, "x", "bad bytes", 9, VERDICT_MALICIOUS, REASON_HASH, "Bad", "2");
+	check_zip(&b, "x", "good bytes", 10, VERDICT_CLEAN, REASON_NONE, "", "");
+	bench_stop(&b);
+}
+END_TEST
+
+START_TEST(judge_with_rules_tells_them_the_members_name)
+{
+	struct bench b;
+	struct blob gz, file = {0};
+	struct finding f;
+
+	bench_begin(&b, rules);
+	bench_end(&b, NULL);
+	check_zip(&b, "dir/a.PHP", "content", 7, VERDICT_MALICIOUS, REASON_YARA, "php",
+	          "2");
+	check_zip(&b, "a.php", "content", 7, VERDICT_CLEAN, REASON_NONE, "", "");
+	blob_add(&file, "a needle in the haystack", 24);
+	gz = fixture_compress("gzip", file.buf, file.len);
+	f = scan(&b, &gz, NULL);
+	check(&f, VERDICT_MALICIOUS, REASON_YARA, "needle", "1");
+	f = scan(&b, &file, NULL); /* no archive: as ever */
+	check(&f, VERDICT_MALICIOUS, REASON_YARA, "needle", "");
+	blob_free(&gz);
+	blob_free(&file);
+	bench_stop(&b);
+}
+END_TEST
+
+START_TEST(judge_known_bytes_are_unpacked_all_the_same)
+{
+	struct bench b;
+	struct blob gz = fixture_compress("gzip", "a needle in the haystack", 24);
+	unsigned n_known = 0;
+	struct finding f;
+
+	bench_begin(&b, rules);
+	bench_end(&b, NULL);
+	f = scan(&b, &gz, &n_known);
+	ck_assert_uint_eq(n_known, 1);
+	check(&f, VERDICT_MALICIOUS, REASON_YARA, "needle", "1");
+	blob_free(&gz);
+	bench_stop(&b);
+}
+END_TEST
+
+START_TEST(judge_file_on_the_allow_list_is_not_opened)
+{
+	struct bench b;
+	struct blob gz = fixture_compress("gzip", "a needle in the haystack", 24);
+	struct finding f;
+
+	bench_begin(&b, rules);
+	fixture_image_hash(&b.image.allow, gz.buf, gz.len, HASHDB_ANY_SIZE, "ours");
+	fixture_image_hash(&b.image.allow, "needle in the hay, ours", 23,
+	                   HASHDB_ANY_SIZE, "ours");
+	bench_end(&b, NULL);
+	f = scan(&b, &gz, NULL);
+	check(&f, VERDICT_CLEAN, REASON_ALLOWLIST, "ours", "");
+	check_zip(&b, "x", "needle in the hay, ours", 23, VERDICT_CLEAN, REASON_NONE,
+	          "", "");
+	blob_free(&gz);
+	bench_stop(&b);
+}
+END_TEST
+
+START_TEST(judge_what_was_not_read_is_never_clean)
+{
+	static const struct fixture_member two[] = {
+		{"a", "1", 1}, {"b", "a needle in the haystack", 24}};
+	struct arc_limits l = arc_limits_default;
+	struct bench b;
+	struct blob zip = fixture_pack("zip", "none", NULL, two, 2), outer;
+	struct finding f;
+
+	l.n_members = 1;
+	bench_begin(&b, rules);
+	bench_end(&b, &l);
+	f = scan(&b, &zip, NULL);
+	check(&f, VERDICT_ERROR, REASON_ARC_MEMBERS, "", "2");
+	blob_free(&zip);
+	/* Malice comes before what could not be read. */
+	b.w = arc_walker_free(b.w);
+	ck_assert_int_eq(arc_walker_new(&arc_limits_default, &b.w), 0);
+	zip = fixture_pack("zip", "none", "zip:encryption=zipcrypt", two, 1);
+	outer = fixture_pack(
+		"zip", "none", NULL,
+		(struct fixture_member[]){{"l.zip", zip.buf, zip.len}, two[1]}, 2);
+	f = scan(&b, &zip, NULL);
+	check(&f, VERDICT_ERROR, REASON_ARC_ENCRYPTED, "", "1");
+	f = scan(&b, &outer, NULL);
+	check(&f, VERDICT_MALICIOUS, REASON_YARA, "needle", "2");
+	blob_free(&outer);
+	blob_free(&zip);
+	bench_stop(&b);
+}
+END_TEST
+
+START_TEST(judge_rules_that_outlast_the_ceiling_of_time_are_told)
+{
+	struct arc_limits l = arc_limits_default;
+	struct bench b;
+	const size_t size = (size_t)3 << 20;
+	uint8_t *data = malloc(size);
+	struct blob zip;
+	struct finding f;
+
+	memset(data, 'a', size);
+	memcpy(data, "slow", 4);
+	for (size_t i = 8; i < size; i += 64)
+		data[i] = 's';
+	l.time = 30 * NSEC_PER_MSEC;
+	l.ratio = ARC_RATIO_MAX;
+	bench_begin(&b, rules);
+	bench_end(&b, &l);
+	zip = fixture_pack_one("zip", "x", data, size);
+	f = scan(&b, &zip, NULL);
+	check(&f, VERDICT_ERROR, REASON_ARC_TIME, "", "1");
+	blob_free(&zip);
+	free(data);
+	bench_stop(&b);
+}
+END_TEST
+
+UNIT_MAIN("unpack", judge_without_rules_finds_eicar_and_hashes,
+          judge_with_rules_tells_them_the_members_name,
+          judge_known_bytes_are_unpacked_all_the_same,
+          judge_file_on_the_allow_list_is_not_opened,
+          judge_what_was_not_read_is_never_clean,
+          judge_rules_that_outlast_the_ceiling_of_time_are_told)
