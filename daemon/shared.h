@@ -237,10 +237,12 @@ static inline uint64_t id_word(const unsigned char *id)
 	return word;
 }
 
-/* CACHED_ABOUT: reason; mask of 1 << enum digest_alg; seconds since 1970 when it was stored. */
+/* CACHED_ABOUT: reason; mask of 1 << enum digest_alg, and whether archives were opened; seconds since 1970 when it
+ * was stored. */
 #define CACHED_REASON(about)   ((about) & 0xff)
 #define CACHED_SEEN            0xffU /* as reason: seen once, no verdict yet */
-#define CACHED_HAVE(about)     ((about) >> 8 & 0xff)
+#define CACHED_HAVE(about)     ((about) >> 8 & 0x7f)
+#define CACHED_OPENED          (UINT64_C(1) << 15)
 #define CACHED_WHEN_SEC(about) ((about) >> 16)
 #define CACHED_ABOUT_OF(reason, have, sec) \
 	((uint64_t)(reason) | (uint64_t)(have) << 8 | (uint64_t)(sec) << 16)

@@ -165,6 +165,7 @@ static bool look_up_again(struct inquiry *q, struct cache_value *v)
 		break;
 	}
 	v->word[CACHED_LISTS] = sc->lists_id;
+	v->word[CACHED_ABOUT] &= ~CACHED_OPENED; /* members were not looked up */
 	(void)cached_put(q->w->sc, &q->cache_key, q->ticket, v); /* else the next one looks it up, too */
 	return true;
 }
@@ -200,6 +201,13 @@ static void consider_proof(struct inquiry *q, unsigned n)
 	q->seen_again = !q->keepable;
 }
 
+/* Of members nothing is kept: they are known clean by the same lists, or not known. */
+static bool knows_members(const struct inquiry *q, const struct cache_value *found)
+{
+	return !inquiry_opens(q) || (found->word[CACHED_ABOUT] & CACHED_OPENED &&
+	                             found->word[CACHED_LISTS] == q->w->sc->lists_id);
+}
+
 bool cached_find(struct inquiry *q, uint64_t max_size_bytes)
 {
 	struct scanner *sc = q->w->sc;
@@ -230,7 +238,7 @@ bool cached_find(struct inquiry *q, uint64_t max_size_bytes)
 		consider_proof(q, CACHED_HAVE(found.word[CACHED_ABOUT]));
 	/* Larger than allowed is an error whatever was found under another line. */
 	if (!q->keepable || CACHED_REASON(found.word[CACHED_ABOUT]) == CACHED_SEEN ||
-	    (uint64_t)st->st_size > max_size_bytes)
+	    (uint64_t)st->st_size > max_size_bytes || !knows_members(q, &found))
 		return false;
 	get_digests(&found, &q->digests);
 	if (found.word[CACHED_LISTS] == sc->lists_id &&
@@ -238,6 +246,7 @@ bool cached_find(struct inquiry *q, uint64_t max_size_bytes)
 		say_clean(q, &found);
 	else if (!look_up_again(q, &found))
 		return false;
+	q->was_opened = found.word[CACHED_ABOUT] & CACHED_OPENED; /* what is left of it */
 	count_hit(q);
 	return true;
 }
@@ -291,7 +300,8 @@ void cached_keep(struct inquiry *q)
 		return;
 	v.word[CACHED_LISTS] = sc->lists_id;
 	v.word[CACHED_ABOUT] = CACHED_ABOUT_OF(q->finding.reason, q->digests.have,
-	                                      q->job->slot->wall_usec / USEC_PER_SEC);
+	                                      q->job->slot->wall_usec / USEC_PER_SEC) |
+	                        (inquiry_opens(q) ? CACHED_OPENED : 0);
 	put_digests(&q->digests, &v);
 	(void)cached_put(sc, &q->cache_key, q->ticket, &v); /* dropped meanwhile, or the next time */
 }

@@ -65,7 +65,14 @@ static enum policy_event event_of(const struct slot *slot)
 
 bool inquiry_opens(const struct inquiry *q)
 {
-	return q->job->slot->kind == SLOT_REQUEST && q->w->sc->cfg.settings.archives_on_demand;
+	switch (q->job->slot->kind) {
+	case SLOT_REQUEST:
+		return q->w->sc->cfg.settings.archives_on_demand;
+	case SLOT_NOTICE:
+		return q->line && q->line->archives != ARCHIVES_NO;
+	default:
+		return q->line && q->line->archives == ARCHIVES_YES;
+	}
 }
 
 bool inquiry_find_line(struct inquiry *q, unsigned unasked)

@@ -28,6 +28,7 @@ struct inquiry {
 	bool bytes_known;                 /* the rules were not run: they had found them clean */
 	bool holds_reading;               /* solo.c */
 	bool cached;                      /* the finding needed no byte read */
+	bool was_opened;                  /* it is cached, and archives had been opened for it */
 };
 
 /* Fill in what a policy line or a record needs; the second call costs nothing. The opener is asked about at the broker:

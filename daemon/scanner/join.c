@@ -42,7 +42,7 @@ static bool is_about(const struct join_place *p, const struct inquiry *q, uint64
 	       p->size_bytes == (uint64_t)st->st_size && p->max_size_bytes == max_size_bytes &&
 	       p->mtime_nsec == timespec_nsec(&st->st_mtim) &&
 	       p->ctime_nsec == timespec_nsec(&st->st_ctim) && p->owner == st->st_uid &&
-	       p->name == name_of(q);
+	       p->name == name_of(q) && p->opens == inquiry_opens(q);
 }
 
 bool join_wait(struct inquiry *q, uint64_t max_size_bytes)
@@ -86,6 +86,7 @@ struct join_place *join_open(struct inquiry *q, uint64_t max_size_bytes)
 	p->ctime_nsec = timespec_nsec(&st->st_ctim);
 	p->owner = st->st_uid;
 	p->name = name_of(q);
+	p->opens = inquiry_opens(q);
 	p->began = 0;
 	/* Release: the above. */
 	atomic_store_explicit(&p->word, word + VERSION_ONE + STATE_OPEN, memory_order_release);

@@ -20,6 +20,7 @@ struct join_place {
 	_Atomic uint64_t word; /* version, state, newest job put aside; see join.c. Any thread */
 	struct cache_key key;
 	uint64_t size_bytes, max_size_bytes, name;
+	bool opens;       /* archives */
 	int64_t mtime_nsec, ctime_nsec;
 	uid_t owner;
 	nsec_t began; /* the reading, or the look into the cache; 0: not yet. Who claimed the place */

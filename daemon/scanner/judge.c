@@ -118,6 +118,7 @@ static bool scan(struct inquiry *q)
 			job->place = join_open(q, max_size(q));
 	}
 	if (!q->may_read || !solo_begin(q)) {
+		job->unpacks = job->slot->kind == SLOT_PERMISSION && inquiry_opens(q);
 		scanner_queue(sc, job);
 		return false;
 	}
@@ -314,6 +315,9 @@ void worker_judge(struct worker *w, struct job *job, bool may_read)
 	}
 	(void)inquiry_find_line(&q, 0);
 	apply_line(&q);
+	/* Archives take long: not in a reader, and not in all workers at once. */
+	if (job->slot->kind == SLOT_PERMISSION && inquiry_opens(&q) && !job->unpacks)
+		q.may_read = false;
 	if (!q.line || q.line->action != POLICY_SCAN)
 		pass(&q);
 	else if (!scan(&q))

@@ -43,6 +43,7 @@ static void prepare(struct scanner *sc, const struct scanner_config *cfg)
 	sc->pid = getpid();
 	sc->min_timeout = policy_min_timeout(p, cfg->settings.timeout);
 	sc->wants_write_close = policy_wants_write_close(p);
+	sc->opens_archives = policy_opens_archives(p);
 	ruleset_counts(cfg->rules, &counts);
 	sc->has_rules = counts.n_yara > 0;
 	sc->uses_names = ruleset_uses_names(cfg->rules);
@@ -306,6 +307,7 @@ static void fill_job(struct job *job, struct slot *slot)
 	job->slot = slot;
 	job->place = NULL;
 	job->rescued = false;
+	job->unpacks = false;
 	job->stat_error = fstat(slot->fd, &job->st) < 0 ? -errno : 0;
 	if (job->stat_error)
 		memset(&job->st, 0, sizeof(job->st));
@@ -334,7 +336,7 @@ void scanner_requeue(struct scanner *sc, struct job *job)
 	if (job->slot->kind != SLOT_PERMISSION)
 		lane = LANE_BACKGROUND;
 	else
-		lane = job->st.st_size >= LARGE_BYTES ? LANE_LARGE : LANE_SMALL;
+		lane = job->st.st_size >= LARGE_BYTES || job->unpacks ? LANE_LARGE : LANE_SMALL;
 	lane_push(&sc->lanes[lane], &job->node);
 	waitpoint_wake(&sc->work, 1);
 }

@@ -59,6 +59,7 @@ struct job {
 	uint32_t suspect;    /* crash.c: index + 1 of its row among the culprits; 0: none */
 	bool rescued;        /* the rescue has let it through before it was judged */
 	bool solo;           /* to be looked at alone */
+	bool unpacks;        /* an open whose archives are opened: it waits with the large files */
 	bool canary;         /* of the canary process: it has no record, and counters of its own */
 	struct join_place *place; /* where others join; NULL: none */
 	int stat_error; /* 0 or negative errno of fstat(2); then st is zero */
@@ -72,6 +73,7 @@ struct scanner {
 	struct job *jobs;            /* N_SLOTS */
 	nsec_t min_timeout;          /* of any policy line */
 	bool wants_write_close;
+	bool opens_archives;         /* some policy line does, while an opener waits */
 	bool has_rules;              /* of YARA */
 	bool uses_names;             /* a verdict may depend on the file's name */
 	bool uses_owner;             /* or on its owner */

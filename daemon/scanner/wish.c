@@ -67,7 +67,9 @@ void wish_hold(struct inquiry *q, uint64_t max_size_bytes)
 	struct hold_wish w = {.key = q->cache_key, .generation = sc->cfg.generation};
 	int mount_id;
 
+	/* Whoever asks under another line must be told what is in its archives, too. */
 	if (!sc->cfg.settings.n_held_files || q->finding.verdict != VERDICT_CLEAN ||
+	    (sc->opens_archives && !q->was_opened) ||
 	    wished_lately(sc, &w.key) || !nobody_asks(q, max_size_bytes) ||
 	    name_to_handle_at(q->job->slot->fd, "", &handle.head, &mount_id, AT_EMPTY_PATH) < 0)
 		return;

@@ -22,6 +22,8 @@ enum policy_action { POLICY_NOWATCH, POLICY_ALLOW, POLICY_SCAN };
 enum policy_event { POLICY_OPEN = 1, POLICY_EXEC = 2, POLICY_WRITE_CLOSE = 4 };
 enum policy_on_match { ON_MATCH_DENY, ON_MATCH_QUARANTINE, ON_MATCH_LOG };
 enum policy_on_error { ON_ERROR_ALLOW, ON_ERROR_DENY };
+/* By event: opened when a file was written, not while somebody waits for his open. */
+enum policy_archives { ARCHIVES_BY_EVENT, ARCHIVES_NO, ARCHIVES_YES };
 enum policy_log { LOG_MATCH = 0, LOG_NONE, LOG_ALL }; /* default: match (and errors) */
 
 /* Facts a caller may have to fetch before a line can be decided. */
@@ -57,6 +59,7 @@ struct policy_line {
 	enum policy_on_match on_match;
 	enum policy_on_error on_error;
 	enum policy_log log;
+	enum policy_archives archives; /* are they opened? */
 	nsec_t timeout;          /* 0 = the daemon's Timeout= */
 	uint64_t max_size_bytes; /* 0 = the daemon's MaxFileSize= */
 	const char *reason;      /* "" when none */
@@ -165,6 +168,9 @@ const struct policy_line *policy_nowatch_mount(const struct policy *p,
 nsec_t policy_min_timeout(const struct policy *p, nsec_t dflt);
 /* Does any line name event=write-close explicitly? (`any` means open and exec.) */
 bool policy_wants_write_close(const struct policy *p);
+
+/* Does any line have archives opened at an open or exec? */
+bool policy_opens_archives(const struct policy *p);
 
 /* Findings of --lint go to @d. Return: number of findings. Reads the disk (stat, statvfs). A name
  * that does not resolve is no finding but an error of policy_load(). */

@@ -6,7 +6,7 @@
  * NSS nor a disk. Must not own: what a line means. Hands off to: policy_finish(), as
  * the text parser does.
  *
- * "CUSTPOL1", then numbers in little-endian order and strings with their length before
+ * "CUSTPOL2", then numbers in little-endian order and strings with their length before
  * them: the same policy gives the same bytes on every host, so a digest of it tells
  * drift. The reader checks every number: a damaged image must not become a different
  * policy.
@@ -21,7 +21,7 @@
 
 #include "internal.h"
 
-static const char magic[8] = "CUSTPOL1";
+static const char magic[8] = "CUSTPOL2";
 
 struct writer {
 	char *buf;
@@ -94,6 +94,7 @@ static void put_line(struct writer *w, const struct policy_line *line)
 	put_u32(w, line->on_match);
 	put_u32(w, line->on_error);
 	put_u32(w, line->log);
+	put_u32(w, line->archives);
 	put_u32(w, line->line);
 	put_u64(w, line->timeout);
 	put_u64(w, line->max_size_bytes);
@@ -260,6 +261,7 @@ static void get_line(struct reader *rd)
 	line.on_match = get_bounded(rd, ON_MATCH_LOG);
 	line.on_error = get_bounded(rd, ON_ERROR_DENY);
 	line.log = get_bounded(rd, LOG_ALL);
+	line.archives = get_bounded(rd, ARCHIVES_YES);
 	line.line = get_u32(rd);
 	line.timeout = get_u64(rd);
 	line.max_size_bytes = get_u64(rd);

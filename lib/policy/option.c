@@ -19,6 +19,7 @@ enum option {
 	OPT_TIMEOUT,
 	OPT_MAX_SIZE,
 	OPT_LOG,
+	OPT_ARCHIVES,
 	OPT_REASON,
 	OPT_EXPIRES,
 	N_OPTIONS
@@ -40,6 +41,7 @@ static const struct {
 	[OPT_MAX_SIZE] = {"max-size", "a size from 1 to 2147483647 bytes, such as 100M",
                           1 << POLICY_SCAN},
 	[OPT_LOG] = {"log", "none, match or all", 1 << POLICY_SCAN | 1 << POLICY_ALLOW},
+	[OPT_ARCHIVES] = {"archives", "yes or no", 1 << POLICY_SCAN},
 	[OPT_REASON] = {"reason", "a text in quotes",
                         1 << POLICY_SCAN | 1 << POLICY_ALLOW | 1 << POLICY_NOWATCH},
 	[OPT_EXPIRES] = {"expires", "a date such as 2027-06-30",
@@ -53,6 +55,16 @@ static int name_index(const char *const *names, const char *s)
 		if (strcmp(names[i], s) == 0)
 			return i;
 	return -EINVAL;
+}
+
+static int archives_parse(const char *s, enum policy_archives *ret)
+{
+	const bool yes = strcmp(s, "yes") == 0;
+
+	if (!yes && strcmp(s, "no") != 0)
+		return -EINVAL;
+	*ret = yes ? ARCHIVES_YES : ARCHIVES_NO;
+	return 0;
 }
 
 static int timeout_parse(const char *s, nsec_t *ret)
@@ -99,6 +111,8 @@ static int option_set(struct compiler *c, enum option o, const struct word_value
 		r = name_index(log_names, v->str);
 		line->log = r < 0 ? LOG_MATCH : (enum policy_log)r;
 		return r;
+	case OPT_ARCHIVES:
+		return archives_parse(v->str, &line->archives);
 	case OPT_TIMEOUT:
 		return timeout_parse(v->str, &line->timeout);
 	case OPT_MAX_SIZE:

@@ -156,3 +156,12 @@ bool policy_wants_write_close(const struct policy *p)
 {
 	return p->wants_write_close;
 }
+
+bool policy_opens_archives(const struct policy *p)
+{
+	for (size_t i = 0; i < p->n_lines; i++)
+		if (p->lines[i].archives == ARCHIVES_YES &&
+		    p->lines[i].events & (POLICY_OPEN | POLICY_EXEC))
+			return true;
+	return false;
+}

@@ -24,6 +24,11 @@ uint64_t cached_name(const struct inquiry *q)
 	return name;
 }
 
+bool inquiry_opens(const struct inquiry *q)
+{
+	return q->line && q->line->archives == ARCHIVES_YES;
+}
+
 static void world(void)
 {
 	memset(&sc, 0, sizeof(sc));
@@ -109,12 +114,13 @@ END_TEST
 /* Each of what tells two states of a file, or two questions about it, apart. */
 START_TEST(join_wait_another_state_does_not_join)
 {
+	static const struct policy_line opening = {.archives = ARCHIVES_YES};
 	struct inquiry leader, q;
 
 	world();
 	leader = about(0, 1);
 	ck_assert_ptr_nonnull(join_open(&leader, MAX_SIZE));
-	for (unsigned what = 0; what < 8; what++) {
+	for (unsigned what = 0; what < 9; what++) {
 		q = about(1, 1);
 		switch (what) {
 		case 0: q.job->st.st_ino = 1 + (1ULL << 40); break;
@@ -124,6 +130,7 @@ START_TEST(join_wait_another_state_does_not_join)
 		case 4: q.job->st.st_ctim.tv_nsec++; break;
 		case 5: q.job->st.st_uid++; break;
 		case 6: break; /* another limit of size, below */
+		case 7: q.line = &opening; break;
 		default: sc.uses_names = true, name = 5; break;
 		}
 		ck_assert_msg(!join_wait(&q, MAX_SIZE + (what == 6)), "difference %u", what);

@@ -90,6 +90,8 @@ static void random_rule(FILE *f)
 		(void)fprintf(f,
 		              " on-match=log on-error=deny timeout=%lds max-size=%ldK",
 		              1 + random() % 60, 1 + random() % 60);
+	if (action == 2 && random() % 2)
+		(void)fprintf(f, " archives=%s", random() % 2 ? "yes" : "no");
 	if (random() % 3 == 0)
 		(void)fprintf(f, " expires=%d-01-01 reason=\"r, %ld\"",
 		              random() % 2 ? 2020 : 2040, random());
@@ -210,7 +212,7 @@ END_TEST
 static const char sample[] =
 	"set @s = /a, \"/b c\"\n"
 	"nowatch fstype=proc reason=\"r\"\n"
-	"scan dir=@s uid=1,2 timeout=1s expires=2030-01-01 log=all\n"
+	"scan dir=@s uid=1,2 timeout=1s expires=2030-01-01 log=all archives=yes\n"
 	"scan any";
 
 static struct policy *sample_policy(void)
@@ -238,6 +240,7 @@ START_TEST(policy_parse_image_keeps_every_field)
 		ck_assert_int_eq(a->on_match, b->on_match);
 		ck_assert_int_eq(a->on_error, b->on_error);
 		ck_assert_int_eq(a->log, b->log);
+		ck_assert_int_eq(a->archives, b->archives);
 		ck_assert_uint_eq(a->timeout, b->timeout);
 		ck_assert_uint_eq(a->max_size_bytes, b->max_size_bytes);
 		ck_assert_int_eq(a->expires, b->expires);

@@ -104,7 +104,7 @@ START_TEST(policy_parse_line_carries_all_it_says)
 {
 	static const char text[] =
 		"\n scan dir=/a on-match=quarantine on-error=deny timeout=1s "
-		"max-size=1M log=all reason=\"a, \\\"b\\\" \\\\\" "
+		"max-size=1M log=all archives=yes reason=\"a, \\\"b\\\" \\\\\" "
 		"expires=2027-06-30 event=exec\t\nscan any";
 	_cleanup_(policy_freep) struct policy *p = NULL;
 	_cleanup_(freep) char *errors = NULL;
@@ -117,6 +117,8 @@ START_TEST(policy_parse_line_carries_all_it_says)
 	ck_assert_uint_eq(line->timeout, NSEC_PER_SEC);
 	ck_assert_uint_eq(line->max_size_bytes, 1048576);
 	ck_assert_int_eq(line->log, LOG_ALL);
+	ck_assert_int_eq(line->archives, ARCHIVES_YES);
+	ck_assert_int_eq(policy_line(p, 1)->archives, ARCHIVES_BY_EVENT);
 	ck_assert_str_eq(line->reason, "a, \"b\" \\");
 	ck_assert_int_eq(line->expires, 1814313600);
 	ck_assert_uint_eq(line->events, POLICY_EXEC);
@@ -124,6 +126,24 @@ START_TEST(policy_parse_line_carries_all_it_says)
 	ck_assert_str_eq(line->file, "f");
 	ck_assert_uint_eq(line->line, 2);
 	ck_assert_uint_eq(strlen(line->text), strlen(text) - strlen("\n \t\nscan any"));
+}
+END_TEST
+
+static bool opens_archives(const char *text)
+{
+	_cleanup_(policy_freep) struct policy *p = NULL;
+
+	ck_assert_int_eq(policy_parse("f", text, strlen(text), &p, NULL), 0);
+	return policy_opens_archives(p);
+}
+
+START_TEST(policy_opens_archives_where_a_line_says_so_of_an_open)
+{
+	ck_assert(!opens_archives("scan any\n"));
+	ck_assert(!opens_archives("scan dir=/a archives=no\nscan any\n"));
+	ck_assert(!opens_archives("scan event=write-close archives=yes\nscan any\n"));
+	ck_assert(opens_archives("scan event=exec archives=yes\nscan any\n"));
+	ck_assert(opens_archives("scan event=write-close\nscan any archives=yes\n"));
 }
 END_TEST
 
@@ -246,6 +266,7 @@ END_TEST
 
 UNIT_MAIN("policy-parse", policy_parse_fixtures_give_their_output,
           policy_parse_nothing_gives_the_builtin, policy_parse_line_carries_all_it_says,
+          policy_opens_archives_where_a_line_says_so_of_an_open,
           policy_parse_lines_at_limit_pass_and_past_it_fail,
           policy_parse_line_length_at_limit_passes_and_past_it_fails,
           policy_parse_values_at_limit_pass_and_past_it_fail,
