@@ -6,9 +6,9 @@
  * Must not own: reading it. A sign decides which one reader gets to see hostile bytes,
  * so it is looked for here and not by the readers.
  *
- * Nothing is found by guessing at every offset, with three exceptions that real
- * programs make: a zip is found by its end, and 7-Zip and RAR look for their archives
- * behind a program.
+ * Nothing is found by guessing at every offset, with exceptions that real
+ * programs make: a zip is found by its end, and 7z, rar and cab are looked for behind a
+ * program.
  */
 #include "archive-sign.h"
 
@@ -22,6 +22,7 @@
 #define TAR_BLOCK      512
 #define ISO_MAGIC_AT   32769
 #define SEVEN_HEAD     32
+#define CAB_HEAD       36
 #define CPIO_BIN_HEAD  26
 #define CPIO_TYPE      0170000
 /* Of a stream without bytes; gzip may add its name. */
@@ -213,22 +214,46 @@ static bool is_7z(const uint8_t *p, size_t left)
 	       le64(p + 20) <= left - SEVEN_HEAD - le64(p + 12);
 }
 
-/* Behind a program that unpacks it, or behind anything else: the programs look for it
- * there. */
+static bool is_rar(const uint8_t *p, size_t left)
+{
+	return left > 7 && (p[6] == 0 || (p[6] == 1 && p[7] == 0));
+}
+
+static bool is_cab(const uint8_t *p, size_t left)
+{
+	/* version 1.3, and as much as it says */
+	return left >= CAB_HEAD && le32(p + 8) <= left && le32(p + 12) == 0 &&
+	       le32(p + 20) == 0 && p[24] == 3 && p[25] == 1;
+}
+
+/* Behind a program that unpacks it, or behind anything else: that is where programs
+ * look for it. The first of each kind. */
+static const struct embedded {
+	enum arc_kind kind;
+	bool is_sure;
+	const char *magic;
+	size_t magic_len;
+	bool (*is_one)(const uint8_t *p, size_t left);
+} embedded[] = {
+	{ARC_7Z, true, "7z\xbc\xaf\x27\x1c", 6, is_7z},
+	{ARC_RAR, false, "Rar!\x1a\x07", 6, is_rar},
+	{ARC_CAB, false, "MSCF\0\0\0\0", 8, is_cab},
+};
+
 static void find_embedded(const uint8_t *buf, size_t len, struct found *f)
 {
-	static const char seven[] = "7z\xbc\xaf\x27\x1c", rar[] = "Rar!\x1a\x07";
-	const uint8_t *end = buf + len, *p;
+	const uint8_t *end = buf + len;
 
-	for (p = buf; (p = memmem(p, (size_t)(end - p), seven, 6)); p++) {
-		if (!is_7z(p, (size_t)(end - p)))
-			continue;
-		add(f, ARC_7Z, (size_t)(p - buf), true);
-		break;
+	for (size_t i = 0; i < ARRAY_SIZE(embedded); i++) {
+		const struct embedded *e = &embedded[i];
+		const uint8_t *p = buf;
+
+		while ((p = memmem(p, (size_t)(end - p), e->magic, e->magic_len)) &&
+		       !e->is_one(p, (size_t)(end - p)))
+			p++;
+		if (p)
+			add(f, e->kind, (size_t)(p - buf), e->is_sure);
 	}
-	p = memmem(buf, len, rar, 6);
-	if (p && end - p > 7 && (p[6] == 0 || (p[6] == 1 && p[7] == 0)))
-		add(f, ARC_RAR, (size_t)(p - buf), false);
 }
 
 static bool is_lha(const uint8_t *buf, size_t len)
@@ -253,7 +278,8 @@ static void find_format(const uint8_t *buf, size_t len, struct found *f)
 		add(f, ARC_CAB, 0, true);
 	if (is_lha(buf, len))
 		add(f, ARC_LHA, 0, true);
-	if (is_tar(buf, len))
+	/* One whose first header is damaged is damaged: tar(1) looks for the next. */
+	if (is_tar(buf, len) || IS_AT(buf, len, 257, "ustar"))
 		add(f, ARC_TAR, 0, true);
 }
 

@@ -140,6 +140,19 @@ START_TEST(every_reading_of_an_ambiguous_file_counts)
 }
 END_TEST
 
+START_TEST(tar_with_a_first_header_that_is_damaged_is_told)
+{
+	struct blob b = evil_in("ustar");
+	struct seen s;
+	struct arc_walk w;
+
+	b.buf[0] ^= 1; /* its sum is wrong now */
+	w = walk(b.buf, b.len, &s);
+	check_reason(&w, REASON_ARC_DAMAGED);
+	blob_free(&b);
+}
+END_TEST
+
 static struct blob with_comment(size_t len)
 {
 	struct blob b = evil_in("zip");
@@ -486,6 +499,7 @@ END_TEST
 
 UNIT_MAIN("archive-hostile", zeros_before_the_payload_hide_nothing,
           every_reading_of_an_ambiguous_file_counts, archive_behind_a_program_is_found,
+          tar_with_a_first_header_that_is_damaged_is_told,
           zip_behind_a_program_with_a_long_comment_is_not_clean,
           encrypted_members_are_told_and_the_others_read, encrypted_7z_is_told,
           zip_methods_that_are_not_known_are_told,
