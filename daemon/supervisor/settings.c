@@ -39,11 +39,12 @@ static unsigned n_engines(const struct settings *s)
 	return s->n_workers + s->n_readers;
 }
 
-/* What a scanner sets aside when it starts: rules, and for each engine a buffer for the largest file. It is a copy of the
- * keeper, so it has the rules in force and those that are next. */
+/* What a scanner sets aside when it starts: rules, for each engine a buffer for the largest file, and for each worker
+ * room for what is in archives. It is a copy of the keeper, so it has the rules in force and those that are next. */
 static uint64_t memory_needed(const struct settings *s, uint64_t rules_bytes)
 {
-	return 2 * rules_bytes + n_engines(s) * (s->largest_bytes + THREAD_BYTES) + ROOM_BYTES;
+	return 2 * rules_bytes + n_engines(s) * (s->largest_bytes + THREAD_BYTES) +
+	       s->n_workers * (s->archives.n_bytes + THREAD_BYTES) + ROOM_BYTES;
 }
 
 int settings_make(const struct conf *c, const struct policy *p, int image_fd, struct settings *ret,
@@ -70,8 +71,10 @@ int settings_make(const struct conf *c, const struct policy *p, int image_fd, st
 	if (ret->scanner_memory_bytes >= needed)
 		return 0;
 	(void)snprintf(why, SETTINGS_WHY_BYTES, "ScannerMemory=: %" PRIu64 " MiB are less than a scanner starts with: "
-	               "%u threads, each with files of up to %" PRIu64 " MiB, and these rules want %" PRIu64 " MiB",
+	               "%u threads, each with files of up to %" PRIu64 " MiB, %" PRIu64 " MiB of archives for %u of them, and these "
+	               "rules want %" PRIu64 " MiB",
 	               ret->scanner_memory_bytes / MIB, n_engines(ret), ret->largest_bytes / MIB,
+	               ret->archives.n_bytes / MIB, ret->n_workers,
 	               (needed + MIB - 1) / MIB);
 	return -EINVAL;
 }

@@ -9,8 +9,8 @@
  * unpack_judge() - judge the members of a file that is clean as a whole
  * @in: what engine_scan() was called with, keep_bytes among it; its bytes are still
  * there
- * @f:  what it said. Unless that is clean, for another reason than an allow list,
- * nothing is done. A member that is malicious makes the file so, and what could not be
+ * @f:  what it said. Unless that is clean, for another reason than an allow list, or a match of
+ * level "log", nothing is done. A member that is malicious makes the file so, and what could not be
  * read in full makes it an error: f->member says where. digest and size stay those of
  * the file
  * @cancel: NULL, or what ends it early once it is true

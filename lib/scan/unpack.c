@@ -14,7 +14,21 @@ struct unpack {
 	const struct engine_input *in;
 	const _Atomic bool *cancel;
 	struct finding *f;
+	bool denied; /* a member did */
+	bool logged; /* a member matched by rules of level "log" alone: the first, here */
+	enum reason log_reason;
+	char log_rule[RULE_NAME_BYTES];
 };
+
+/* One that denies may come after it. */
+static void note_logged(struct unpack *u, const struct finding *found)
+{
+	if (u->logged)
+		return;
+	u->logged = true;
+	u->log_reason = found->reason;
+	memcpy(u->log_rule, found->rule, sizeof(u->log_rule));
+}
 
 static bool on_member(void *userdata, const struct arc_member *m, nsec_t deadline,
                       enum reason *ret_miss)
@@ -30,10 +44,16 @@ static bool on_member(void *userdata, const struct arc_member *m, nsec_t deadlin
 	struct finding found;
 
 	engine_judge(u->e, &b, &found);
+	if (found.verdict == VERDICT_MALICIOUS && found.log_only) {
+		note_logged(u, &found);
+		return true;
+	}
 	if (found.verdict == VERDICT_MALICIOUS) {
 		u->f->verdict = found.verdict;
 		u->f->reason = found.reason;
+		u->f->log_only = false;
 		memcpy(u->f->rule, found.rule, sizeof(u->f->rule));
+		u->denied = true;
 		return false;
 	}
 	if (found.verdict == VERDICT_ERROR)
@@ -41,6 +61,19 @@ static bool on_member(void *userdata, const struct arc_member *m, nsec_t deadlin
 		                    ? REASON_ARC_TIME
 		                    : found.reason;
 	return true;
+}
+
+/* All was read, and nothing denies. A match in the file as a whole comes first. */
+static void conclude_logged(struct unpack *u)
+{
+	struct finding *f = u->f;
+
+	if (!u->logged || f->verdict != VERDICT_CLEAN)
+		return;
+	f->verdict = VERDICT_MALICIOUS;
+	f->reason = u->log_reason;
+	f->log_only = true;
+	memcpy(f->rule, u->log_rule, sizeof(f->rule));
 }
 
 static void walk(struct arc_walker *w, struct unpack *u)
@@ -56,12 +89,17 @@ static void walk(struct arc_walker *w, struct unpack *u)
 
 	walk.buf = engine_bytes(u->e, &walk.len);
 	arc_walk(w, &walk);
-	if (f->verdict != VERDICT_MALICIOUS) {
-		if (walk.reason == REASON_NONE)
-			return;
+	if (!u->denied && walk.reason == REASON_NONE) {
+		conclude_logged(u);
+		return;
+	}
+	if (!u->denied) {
+		/* What was not read may have denied: no match of level "log" stands for that (docs/adr/0037). */
 		f->verdict = VERDICT_ERROR;
 		f->reason = walk.reason;
 		f->partial = true;
+		f->log_only = false;
+		f->rule[0] = '\0';
 	}
 	f->member = walk.at;
 }
@@ -71,7 +109,8 @@ void unpack_judge(struct arc_walker *w, struct engine *e, const struct engine_in
 {
 	struct unpack u = {.e = e, .in = in, .cancel = cancel, .f = f};
 
-	if (f->verdict == VERDICT_CLEAN && f->reason == REASON_NONE)
+	if ((f->verdict == VERDICT_CLEAN && f->reason == REASON_NONE) ||
+	    (f->verdict == VERDICT_MALICIOUS && f->log_only))
 		walk(w, &u);
 	engine_release(e);
 }

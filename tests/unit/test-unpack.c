@@ -250,7 +250,88 @@ START_TEST(judge_rules_that_outlast_the_ceiling_of_time_are_told)
 }
 END_TEST
 
-UNIT_MAIN("unpack", judge_without_rules_finds_eicar_and_hashes,
+static const char level_rules[] =
+	"rule logs { meta: level = \"log\" strings: $a = \"a mark that logs\" condition: $a } "
+	"rule whole { meta: level = \"log\" strings: $a = \"MARK\" condition: $a and extension == \".gz\" } "
+	"rule denies { strings: $a = \"a mark that denies\" condition: $a } ";
+
+/* Two members and a file with these; what is said of it. */
+static void check_levels(struct bench *b, const char *first, const char *second, enum verdict v,
+                         const char *rule, const char *member, bool log_only)
+{
+	const struct fixture_member m[] = {{"a", first, strlen(first)}, {"b", second, strlen(second)}};
+	struct blob tar = fixture_pack("ustar", "none", NULL, m, 2);
+	struct finding f = scan(b, &tar, NULL);
+
+	check(&f, v, v == VERDICT_CLEAN ? REASON_NONE : REASON_YARA, rule, member);
+	ck_assert_int_eq(f.log_only, log_only);
+	blob_free(&tar);
+}
+
+START_TEST(judge_members_by_rules_of_level_log_yield_to_those_that_deny)
+{
+	struct bench b;
+	struct blob gz = fixture_compress("gzip", "a mark that logs", 16);
+	struct finding f;
+
+	bench_begin(&b, level_rules);
+	bench_end(&b, NULL);
+	/* bytes of a tar stand in it as they are: the file as a whole matches, too */
+	check_levels(&b, "a mark that logs", "nothing", VERDICT_MALICIOUS, "logs", "", true);
+	check_levels(&b, "a mark that logs", "a mark that denies", VERDICT_MALICIOUS, "denies", "", false);
+	check_levels(&b, "nothing", "at all", VERDICT_CLEAN, "", "", false);
+	f = scan(&b, &gz, NULL);
+	check(&f, VERDICT_MALICIOUS, REASON_YARA, "logs", "");
+	ck_assert(f.log_only);
+	blob_free(&gz);
+	bench_stop(&b);
+}
+END_TEST
+
+/* MARK is a name in the archive, which is no member's content. */
+START_TEST(judge_file_that_only_logs_is_opened_all_the_same)
+{
+	struct bench b;
+	struct blob bad = zip_of("MARK", "a mark that denies", 18), good = zip_of("MARK", "none", 4);
+	struct finding f;
+
+	bench_begin(&b, level_rules);
+	bench_end(&b, NULL);
+	f = scan(&b, &good, NULL);
+	check(&f, VERDICT_MALICIOUS, REASON_YARA, "whole", "");
+	ck_assert(f.log_only);
+	f = scan(&b, &bad, NULL);
+	check(&f, VERDICT_MALICIOUS, REASON_YARA, "denies", "2");
+	ck_assert(!f.log_only);
+	blob_free(&bad);
+	blob_free(&good);
+	bench_stop(&b);
+}
+END_TEST
+
+START_TEST(judge_match_of_level_log_does_not_hide_what_was_not_read)
+{
+	const struct fixture_member m[] = {{"a", "a mark that logs", 16}, {"b", "2", 1}, {"c", "3", 1}};
+	struct blob zip = fixture_pack("zip", "none", NULL, m, 3);
+	struct arc_limits l = arc_limits_default;
+	struct bench b;
+	struct finding f;
+
+	l.n_members = 2;
+	bench_begin(&b, level_rules);
+	bench_end(&b, &l);
+	f = scan(&b, &zip, NULL);
+	check(&f, VERDICT_ERROR, REASON_ARC_MEMBERS, "", "3");
+	ck_assert(!f.log_only);
+	blob_free(&zip);
+	bench_stop(&b);
+}
+END_TEST
+
+UNIT_MAIN("unpack", judge_members_by_rules_of_level_log_yield_to_those_that_deny,
+          judge_file_that_only_logs_is_opened_all_the_same,
+          judge_match_of_level_log_does_not_hide_what_was_not_read,
+           judge_without_rules_finds_eicar_and_hashes,
           judge_with_rules_tells_them_the_members_name,
           judge_known_bytes_are_unpacked_all_the_same,
           judge_file_on_the_allow_list_is_not_opened,
