@@ -9,6 +9,9 @@
 /* CLOCK_MONOTONIC in nanoseconds. Any thread; vDSO, never blocks. */
 nsec_t clock_now(void);
 
+/* CPU time of the calling thread in nanoseconds: what other processes do does not count. A system call. */
+nsec_t clock_thread(void);
+
 /* A file time as one number, to compare. */
 static inline int64_t timespec_nsec(const struct timespec *ts)
 {

@@ -2,7 +2,10 @@
 /* YARA rules: from text to the form rules_load() takes */
 #pragma once
 
+#include <sys/types.h>
+
 #include "custos/diag.h"
+#include "custos/rules-report.h"
 #include "custos/ruleset.h"
 
 /* One file of rules. Its text is also what an include statement naming it gets. */
@@ -30,6 +33,44 @@ struct rules_compiled;
  */
 int rules_compile(const struct rules_source *sources, size_t n,
                   struct rules_compiled **ret, struct diag *d);
+
+/* A file that is known to be harmless. */
+struct rules_sample {
+	const char *path;
+	const void *bytes;
+	size_t len;
+	uid_t owner;
+};
+
+/* How rules are tried before they are used (docs/adr/0039). */
+struct rules_trial {
+	/* Harmless files, which no rule may match; the most important first. Borrowed until
+	 * the next call. False: this one cannot be read. */
+	bool (*stock)(void *userdata, size_t i, struct rules_sample *ret);
+	void *userdata;
+	size_t n_stock;
+	const char *about; /* stands before what is wrong; NULL: nothing */
+	bool leave_out;    /* files whose rules fail are left out; else nothing is compiled */
+	/* files of rules that cost more for a MiB of stock are left out; 0: none is */
+	nsec_t budget;
+	struct rules_report report; /* filled; deinit it also after an error */
+};
+
+/**
+ * rules_compile_tried() - the same, and try the result
+ * @trial: NULL: as rules_compile()
+ *
+ * No rule may match a file of the stock, or fail on one, or take RULES_TRIAL_FILE_NSEC
+ * for it; and each that is simple enough must match a file made of its own strings
+ * (rules-positive.h). CPU time is bounded: what was not tried is in the report.
+ */
+int rules_compile_tried(const struct rules_source *sources, size_t n,
+                        struct rules_trial *trial, struct rules_compiled **ret,
+                        struct diag *d);
+
+/* The default of Timeout=: a file that takes longer is not judged in time. */
+#define RULES_TRIAL_FILE_NSEC (3 * NSEC_PER_SEC)
+
 struct rules_compiled *rules_compiled_free(struct rules_compiled *c);
 void rules_compiled_freep(struct rules_compiled **c);
 

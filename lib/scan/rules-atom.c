@@ -132,6 +132,16 @@ size_t atom_depth(const struct gate *g, size_t i, size_t depth)
 	return depth && (lex_is(g->l, i, ")") || lex_is(g->l, i, "]")) ? depth - 1 : depth;
 }
 
+size_t atom_find(const struct gate *g, size_t i, size_t end, const char *word)
+{
+	for (size_t depth = 0; i < end; i++) {
+		depth = atom_depth(g, i, depth);
+		if (depth == 0 && lex_is(g->l, i, word))
+			return i;
+	}
+	return end;
+}
+
 /* The only place at depth 0 where two values are compared; SIZE_MAX: none, or more than one. */
 static size_t find_comparison(const struct gate *g, size_t begin, size_t end)
 {
@@ -275,4 +285,3 @@ bool atom_is_pe_test(const struct gate *g, size_t begin, size_t end)
 		return true;
 	return atom_asks_module(g, begin, end);
 }
-

@@ -30,3 +30,5 @@ bool atom_loops_over_module(const struct gate *g, size_t begin, size_t end);
 bool atom_closes_at(const struct gate *g, size_t i, size_t end);
 /* Of parentheses and brackets, behind token @i. */
 size_t atom_depth(const struct gate *g, size_t i, size_t depth);
+/* Next @word at depth 0 from @i on, or @end. */
+size_t atom_find(const struct gate *g, size_t i, size_t end, const char *word);

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <yara.h>
 
+#include "rules-cost.h"
 #include "rules-yara.h"
 
 #define VARS_NAME (1U << RULES_FILENAME | 1U << RULES_FILEPATH | 1U << RULES_EXTENSION)
@@ -95,7 +96,7 @@ static int find_vars(struct job *job, const struct rules_source *s, unsigned *us
 
 /* A part alone, of @n_rules. Return: 0, -EINVAL: it does not compile, or to something else, or -ENOMEM. */
 static int try_part(struct job *job, const struct rules_source *s, const char *text,
-                    uint64_t n_rules, YR_RULES_STATS *sum)
+                    bool pe, uint64_t n_rules, YR_RULES_STATS *sum)
 {
 	const struct rules_source part = {s->file, text, s->len};
 	YR_RULES_STATS stats = {0};
@@ -105,6 +106,8 @@ static int try_part(struct job *job, const struct rules_source *s, const char *t
 	if (r < 0)
 		return r;
 	r = job_add_stats(rules, &stats);
+	if (job->costs)
+		costs_screen(job->costs, job->index, rules, pe);
 	(void)yr_rules_destroy(rules);
 	sum->num_rules += stats.num_rules;
 	sum->num_strings += stats.num_strings;
@@ -122,9 +125,9 @@ static int divide(struct job *job, const struct rules_source *s, YR_RULES *whole
 		return r;
 	r = job_add_stats(whole, &want);
 	if (r == 0)
-		r = try_part(job, s, ret->other, ret->n_other, &have);
+		r = try_part(job, s, ret->other, false, ret->n_other, &have);
 	if (r == 0 && ret->pe)
-		r = try_part(job, s, ret->pe, ret->n_pe, &have);
+		r = try_part(job, s, ret->pe, true, ret->n_pe, &have);
 	if (r == 0 && have.num_rules == want.num_rules + ret->n_both &&
 	    (ret->n_both > 0 || have.num_strings == want.num_strings))
 		return 0;
@@ -149,6 +152,8 @@ int rules_check(struct job *job, const struct rules_source *s, unsigned *uses,
 	r = selftest(s, rules, uses, job->d);
 	if (r == 0)
 		r = divide(job, s, rules, ret);
+	if (r == 0 && job->costs && !ret->other)
+		costs_screen(job->costs, job->index, rules, false);
 	(void)yr_rules_destroy(rules);
 	return r == 0 && uses_vars ? find_vars(job, s, uses) : r;
 }

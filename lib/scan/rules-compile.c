@@ -15,9 +15,21 @@
 #include <yara.h>
 
 #include "custos/cleanup.h"
+#include "custos/clock.h"
 #include "rules-check.h"
 #include "rules-compiled.h"
+#include "rules-dear.h"
 #include "rules-job.h"
+#include "rules-trial.h"
+
+/* Files that become one set of rules. */
+struct set {
+	struct job job;
+	const struct rules_source *sources;
+	size_t n;
+	struct rules_parts *parts;
+	bool *left_out;
+};
 
 static void on_error(int level, const char *file, int line, const YR_RULE *rule,
                      const char *message, void *userdata)
@@ -127,17 +139,20 @@ int job_add_stats(YR_RULES *rules, YR_RULES_STATS *sum)
 	return 0;
 }
 
-static int check_files(struct job *job, const struct rules_source *sources, size_t n,
-                       unsigned *uses, struct rules_parts *parts)
+static int check_files(struct set *set, unsigned *uses)
 {
+	struct job *job = &set->job;
 	int ret = 0;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < set->n; i++) {
 		size_t before = job->d->n_total;
-		int r = rules_check(job, &sources[i], uses, &parts[i]);
+		int r;
+
+		job->index = i;
+		r = rules_check(job, &set->sources[i], uses, &set->parts[i]);
 
 		if (r == -EINVAL && job->d->n_total == before)
-			(void)diag_add(job->d, sources[i].file, 0,
+			(void)diag_add(job->d, set->sources[i].file, 0,
 			               "libyara gives no reason");
 		if (r < 0 && r != -EINVAL)
 			return r;
@@ -164,67 +179,145 @@ static int compile_together(struct job *job, const struct rules_source *sources,
 	return r;
 }
 
-static uint64_t count_twice(const struct rules_parts *parts, size_t n)
+static uint64_t count_twice(const struct set *set)
 {
 	uint64_t sum = 0;
 
-	for (size_t i = 0; i < n; i++)
-		sum += parts[i].n_both;
+	for (size_t i = 0; i < set->n; i++)
+		if (!set->left_out[i])
+			sum += set->parts[i].n_both;
 	return sum;
 }
 
-static int compile_parts(struct job *job, const struct rules_source *sources, size_t n,
-                         const struct rules_parts *parts, struct rules_compiled *c)
+static void destroy_parts(struct rules *r)
 {
-	const unsigned vars = c->uses & RULESET_USES_VARS ? VARS_ALL : 0;
-	_cleanup_(freep) struct rules_source *some = calloc(n + 1, sizeof(*some));
-	YR_RULES_STATS sum = {0};
-	size_t n_pe = 0;
-	int r;
+	rules_destroy_parts(r);
+	*r = (struct rules){0};
+}
+
+/* What a file has for one part; false: nothing. */
+static bool choose(const struct rules_source *s, const struct rules_parts *parts, bool pe,
+                   struct rules_source *ret)
+{
+	const char *text = pe ? parts->pe : parts->other ? parts->other : s->text;
+
+	*ret = (struct rules_source){s->file, text, s->len};
+	return text != NULL;
+}
+
+/* One part of all files that are not left out. */
+static int compile_part(struct set *set, bool pe, unsigned vars, YR_RULES **ret)
+{
+	_cleanup_(freep) struct rules_source *some = calloc(set->n + 1, sizeof(*some));
+	size_t n = 0;
 
 	if (!some)
 		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
-		some[i] = sources[i];
-		if (parts[i].other)
-			some[i].text = parts[i].other;
-	}
-	r = compile_together(job, some, n, vars, &c->rules.yr);
-	for (size_t i = 0; i < n; i++)
-		if (parts[i].pe)
-			some[n_pe++] = (struct rules_source){sources[i].file, parts[i].pe,
-			                                     sources[i].len};
-	if (r == 0 && n_pe > 0)
-		r = compile_together(job, some, n_pe, vars, &c->rules.pe);
+	for (size_t i = 0; i < set->n; i++)
+		if (!set->left_out[i])
+			n += choose(&set->sources[i], &set->parts[i], pe, &some[n]);
+	return pe && n == 0 ? 0 : compile_together(&set->job, some, n, vars, ret);
+}
+
+static int compile_parts(struct set *set, struct rules_compiled *c)
+{
+	const unsigned vars = c->uses & RULESET_USES_VARS ? VARS_ALL : 0;
+	YR_RULES_STATS sum = {0};
+	int r;
+
+	destroy_parts(&c->rules);
+	r = compile_part(set, false, vars, &c->rules.yr);
+	if (r == 0)
+		r = compile_part(set, true, vars, &c->rules.pe);
 	if (r == 0)
 		r = job_add_stats(c->rules.yr, &sum);
 	if (r == 0 && c->rules.pe)
 		r = job_add_stats(c->rules.pe, &sum);
-	c->rules.n_rules = sum.num_rules - count_twice(parts, n);
+	c->rules.n_rules = sum.num_rules - count_twice(set);
 	return r;
 }
 
-int rules_compile(const struct rules_source *sources, size_t n,
-                  struct rules_compiled **ret, struct diag *d)
+static int try_parts(struct set *set, struct rules_trial *ask, struct rules_compiled *c)
+{
+	struct trial t = {.ask = ask, .rules = &c->rules, .sources = set->sources,
+	                  .n = set->n, .left_out = set->left_out, .d = set->job.d};
+	const uint64_t n_before = ask->report.tried.n_left_out;
+	int r;
+
+	ask->report.tried.n_files = set->n;
+	ask->report.tried.n_rules = c->rules.n_rules;
+	r = trial_run(&t);
+	if (r == 0 && ask->report.tried.n_left_out > n_before)
+		r = compile_parts(set, c); /* the others were tried beside them */
+	return r;
+}
+
+static int compile_set(struct set *set, struct rules_compiled *c)
+{
+	int r = check_files(set, &c->uses);
+
+	return r == 0 ? compile_parts(set, c) : r;
+}
+
+/* The same, with what each file costs, and the trial of all together. */
+static int compile_set_tried(struct set *set, struct rules_trial *ask,
+                             struct rules_compiled *c)
+{
+	struct costs costs = COSTS_NULL;
+	nsec_t began = clock_thread(), spent;
+	int r = costs_init(&costs, ask, set->n);
+
+	if (r < 0)
+		return r;
+	spent = clock_thread() - began;
+	set->job.costs = &costs;
+	r = check_files(set, &c->uses);
+	set->job.costs = NULL;
+	spent += costs.spent;
+	began = clock_thread();
+	if (r == 0)
+		r = dear_report(&costs, &set->job, set->sources, set->parts, set->left_out);
+	spent += clock_thread() - began;
+	if (r == 0)
+		r = compile_parts(set, c);
+	began = clock_thread();
+	if (r == 0)
+		ask->report.tried.nsec = costs_measure(&costs, c->rules.yr);
+	if (r == 0)
+		r = try_parts(set, ask, c);
+	ask->report.tried.spent_nsec = spent + clock_thread() - began;
+	costs_deinit(&costs);
+	return r;
+}
+
+int rules_compile_tried(const struct rules_source *sources, size_t n,
+                        struct rules_trial *trial, struct rules_compiled **ret,
+                        struct diag *d)
 {
 	_cleanup_(diag_deinit) struct diag own = DIAG_NULL;
 	_cleanup_(rules_compiled_freep) struct rules_compiled *c =
 		calloc(1, sizeof(*c));
 	_cleanup_(freep) struct rules_parts *parts = calloc(n + 1, sizeof(*parts));
-	struct job job = {.d = d ? d : &own};
+	_cleanup_(freep) bool *left_out = calloc(n + 1, sizeof(*left_out));
+	struct set set = {.job = {.d = d ? d : &own}, .sources = sources, .n = n,
+	                  .parts = parts, .left_out = left_out};
 	int r;
 
-	if (!c || !parts)
+	if (!c || !parts || !left_out)
 		return -ENOMEM;
-	rules_includes_init(&job.includes, sources, n);
-	r = check_files(&job, sources, n, &c->uses, parts);
-	if (r == 0)
-		r = compile_parts(&job, sources, n, parts, c);
-	rules_includes_deinit(&job.includes);
+	rules_includes_init(&set.job.includes, sources, n);
+	r = trial && n > 0 ? compile_set_tried(&set, trial, c) : compile_set(&set, c);
+	rules_includes_deinit(&set.job.includes);
 	for (size_t i = 0; i < n; i++)
 		rules_parts_deinit(&parts[i]);
 	if (r < 0)
 		return r;
 	*ret = ptr_take(&c);
 	return 0;
+}
+
+int rules_compile(const struct rules_source *sources, size_t n,
+                  struct rules_compiled **ret, struct diag *d)
+{
+	return rules_compile_tried(sources, n, NULL, ret, d);
 }

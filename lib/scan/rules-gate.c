@@ -37,24 +37,13 @@ void gate_names_deinit(struct gate_names *names)
 	*names = (struct gate_names){0};
 }
 
-/* Next @word at depth 0 from @i on, or @end. */
-static size_t find(const struct gate *g, size_t i, size_t end, const char *word)
-{
-	for (size_t depth = 0; i < end; i++) {
-		depth = atom_depth(g, i, depth);
-		if (depth == 0 && lex_is(g->l, i, word))
-			return i;
-	}
-	return end;
-}
-
 static bool any_of(const struct gate *g, size_t begin, size_t end, unsigned depth);
 
 /* One part of a conjunction suffices. */
 static bool all_of(const struct gate *g, size_t begin, size_t end, unsigned depth)
 {
 	for (size_t i = begin, next; i < end; i = next + 1) {
-		next = find(g, i, end, "and");
+		next = atom_find(g, i, end, "and");
 		if (next == i)
 			return false;
 		if (lex_is(g->l, i, "(") && atom_closes_at(g, i, next) ?
@@ -71,7 +60,7 @@ static bool any_of(const struct gate *g, size_t begin, size_t end, unsigned dept
 	if (begin >= end || depth > DEPTH_MAX)
 		return false;
 	for (size_t i = begin, next; i < end; i = next + 1) {
-		next = find(g, i, end, "or");
+		next = atom_find(g, i, end, "or");
 		if (!all_of(g, i, next, depth))
 			return false;
 	}
@@ -116,7 +105,7 @@ static void find_module(const struct gate *g, size_t begin, size_t end, unsigned
 	if (depth > DEPTH_MAX)
 		f->too_many = true;
 	for (size_t i = begin, next; i < end && !f->too_many; i = next + 1) {
-		next = MIN(find(g, i, end, "or"), find(g, i, end, "and"));
+		next = MIN(atom_find(g, i, end, "or"), atom_find(g, i, end, "and"));
 		find_in_part(g, i, next, depth, f);
 	}
 }

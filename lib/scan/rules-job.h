@@ -10,11 +10,15 @@
 
 #define VARS_ALL ((1U << N_RULES_VARS) - 1)
 
+struct costs;
+
 /* While one file is compiled. */
 struct job {
 	const struct rules_source *source;
 	struct rules_includes includes;
 	struct diag *d; /* NULL: errors are only counted */
+	struct costs *costs; /* NULL: nothing is measured */
+	size_t index;        /* of the file, there */
 };
 
 /*
