@@ -160,9 +160,20 @@ static int write_rules(struct image_writer *w, const struct rules_compiled *rule
 	               image_writer_add(w, re->yara, re->yara_bytes);
 }
 
+/* On the rules: what came of their trial, or what the image said that they are from. */
+static int write_report(struct image_writer *w, const struct rules_trial *trial,
+                        const struct reuse *re)
+{
+	image_writer_section(w, IMAGE_REPORT);
+	if (trial)
+		return rules_report_write(&trial->report, image_writer_add, w);
+	return re && re->report ? image_writer_add(w, re->report, re->report_bytes) : 0;
+}
+
 /* @rules: NULL, then those of @re. */
 static int write_image(int out_fd, struct tables *t, const struct rules_compiled *rules,
-                       const struct reuse *re, struct ruleset_counts *ret)
+                       const struct reuse *re, const struct rules_trial *trial,
+                       struct ruleset_counts *ret)
 {
 	_cleanup_(image_writer_freep) struct image_writer *w = NULL;
 	struct ruleset_counts counts = {
@@ -180,6 +191,8 @@ static int write_image(int out_fd, struct tables *t, const struct rules_compiled
 		                &counts.n_allow_hashes);
 	if (r == 0 && counts.n_yara > 0)
 		r = write_rules(w, rules, re);
+	if (r == 0)
+		r = write_report(w, rules ? trial : NULL, rules ? NULL : re);
 	if (r == 0)
 		r = image_writer_finish(w, rules ? rules_compiled_uses(rules) : re->uses, &counts);
 	if (r == 0)
@@ -203,8 +216,9 @@ static void tables_deinit(struct tables *t)
 	names_deinit(&t->ignored);
 }
 
-int build_image(const struct inputs *in, const struct reuse *re, int out_fd,
-                struct ruleset_counts *ret, struct diag *d)
+int build_image(const struct inputs *in, const struct reuse *re,
+                struct rules_trial *trial, int out_fd, struct ruleset_counts *ret,
+                struct diag *d)
 {
 	_cleanup_(rules_compiled_freep) struct rules_compiled *rules = NULL;
 	_cleanup_(tables_deinit) struct tables t;
@@ -214,8 +228,8 @@ int build_image(const struct inputs *in, const struct reuse *re, int out_fd,
 	tables_init(&t);
 	r = read_lists(&t, in, d);
 	if (!re || !re->yara)
-		r_rules = rules_compile(in->yara, in->n_yara, &rules, d);
+		r_rules = rules_compile_tried(in->yara, in->n_yara, trial, &rules, d);
 	if (r < 0 || r_rules < 0)
 		return r < 0 ? r : r_rules;
-	return write_image(out_fd, &t, rules, re, ret);
+	return write_image(out_fd, &t, rules, re, trial, ret);
 }

@@ -2,18 +2,14 @@
 /* custos-compile: what would the new rules say about the files this host lives on? */
 #pragma once
 
-#include <stddef.h>
-
+#include "corpus.h"
 #include "custos/diag.h"
-#include "custos/types.h"
 
 /* A host's own files are judged in milliseconds; rules that take this long for one of
  * them would hold up every start of a program. */
 #define CANARY_FILE_NSEC (10 * NSEC_PER_SEC)
 #define CANARY_ALL_NSEC  (30 * NSEC_PER_SEC)
-#define CANARY_FILES_MAX 128
-/* Larger files say no more, and take long. */
-#define CANARY_MAX_BYTES ((uint64_t)32 << 20)
+#define CANARY_MAX_BYTES CORPUS_MAX_BYTES
 
 enum canary_what {
 	CANARY_NONE,
@@ -24,21 +20,16 @@ enum canary_what {
 
 struct canary {
 	enum canary_what what;
-	struct canary_file {
-		char *path; /* owned */
-		int fd;     /* owned */
-	} files[CANARY_FILES_MAX];
-	size_t n_files;
+	struct corpus corpus;
 	int eicar_fd; /* memory with the EICAR test file; must match */
 };
 
 #define CANARY_NULL                                                                    \
 	{                                                                              \
-		.eicar_fd = -1                                                         \
+		.corpus = CORPUS_NULL, .eicar_fd = -1                                  \
 	}
 
-/* Open the corpus: C library, loader, init, shells, sshd, package manager, ourselves.
- * Those that are not installed are left out. Before the seal. Return: 0 or a negative
+/* Open the files that are needed. Before the seal. Return: 0 or a negative
  * errno. */
 int canary_open(struct canary *c, enum canary_what what);
 /* Judge it with the image on @image_fd, sealed. Each match and each file that could not

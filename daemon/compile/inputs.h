@@ -2,6 +2,8 @@
 /* custos-compile: its input files, opened and checked before the seal */
 #pragma once
 
+#include <stdbool.h>
+
 #include "custos/diag.h"
 #include "custos/rules-compile.h"
 
@@ -24,6 +26,9 @@ struct inputs {
 	size_t n_yara, yara_bytes;
 	struct hash_input *block, *allow;
 	size_t n_block, n_allow;
+	/* What is asked of rules decides what comes out, as they do. */
+	bool self_test;
+	uint64_t rule_budget; /* nanoseconds for a MiB; 0: none */
 };
 
 #define INPUTS_NULL {0}

@@ -110,7 +110,8 @@ static int add_all(struct digests *d, const struct key_programs *programs,
                    const struct inputs *in)
 {
 	const uint64_t numbers[] = {IMAGE_VERSION, rules_yara_version(), in->n_yara,
-	                            in->n_block, in->n_allow};
+	                            in->n_block, in->n_allow, in->self_test,
+	                            in->rule_budget};
 	int r = add_text(d, KEY_MAGIC);
 
 	if (r == 0)

@@ -19,6 +19,7 @@
 
 #include "build.h"
 #include "canary.h"
+#include "corpus.h"
 #include "custos/engine.h"
 #include "custos/image.h"
 #include "expect.h"
@@ -38,6 +39,8 @@ enum option_id {
 	OPT_EXPECT,
 	OPT_CANARY,
 	OPT_REUSE,
+	OPT_SELF_TEST,
+	OPT_RULE_BUDGET,
 	OPT_UID,
 	OPT_GID,
 	OPT_KEY,
@@ -53,6 +56,8 @@ static const struct option options[] = {
 	{"expect", required_argument, NULL, OPT_EXPECT},
 	{"canary", required_argument, NULL, OPT_CANARY},
 	{"reuse", required_argument, NULL, OPT_REUSE},
+	{"self-test", required_argument, NULL, OPT_SELF_TEST},
+	{"rule-budget", required_argument, NULL, OPT_RULE_BUDGET},
 	{"uid", required_argument, NULL, OPT_UID},
 	{"gid", required_argument, NULL, OPT_GID},
 	{"key", no_argument, NULL, OPT_KEY},
@@ -66,6 +71,8 @@ struct request {
 	bool tell_key;
 	struct inputs inputs;
 	struct canary canary;
+	struct corpus corpus; /* for the self-test */
+	struct rules_trial trial;
 	struct reuse reuse;
 	struct diag diag;
 };
@@ -78,7 +85,8 @@ static int usage(void)
 		"       [--allow-hashes PATH]... [--expect SHA256:PATH]...\n"
 		"       [--canary rules|lists] [--uid UID --gid GID] [--key "
 	        "[--kept-fd N]]\n"
-		"       [--reuse FD:SOURCE|-]\n");
+		"       [--reuse FD:SOURCE|-] [--self-test refuse|leave-out "
+		"[--rule-budget NSEC]]\n");
 	return EXIT_USAGE;
 }
 
@@ -102,6 +110,43 @@ static int parse_canary(struct request *req, const char *text)
 	if (what == CANARY_NONE || req->canary.what != CANARY_NONE)
 		return EXIT_USAGE;
 	return canary_open(&req->canary, what);
+}
+
+static int parse_self_test(struct request *req, const char *text)
+{
+	const bool leave_out = strcmp(text, "leave-out") == 0;
+
+	if ((!leave_out && strcmp(text, "refuse") != 0) || req->inputs.self_test)
+		return EXIT_USAGE;
+	req->inputs.self_test = true;
+	req->trial.leave_out = leave_out;
+	return corpus_open(&req->corpus, CORPUS_ALL);
+}
+
+/* In nanoseconds for a MiB. */
+static int parse_budget(struct request *req, const char *text)
+{
+	long v = parse_number(text, LONG_MAX);
+
+	req->inputs.rule_budget = v < 0 ? 0 : (uint64_t)v;
+	return v <= 0 ? EXIT_USAGE : 0;
+}
+
+/* What has no path of an input. */
+static int parse_setting(struct request *req, int id)
+{
+	switch (id) {
+	case OPT_CANARY:
+		return parse_canary(req, optarg);
+	case OPT_REUSE:
+		return reuse_parse(optarg, &req->reuse) ? 0 : EXIT_USAGE;
+	case OPT_SELF_TEST:
+		return parse_self_test(req, optarg);
+	case OPT_RULE_BUDGET:
+		return parse_budget(req, optarg);
+	default:
+		return EXIT_USAGE;
+	}
 }
 
 /* Return: 0, EXIT_USAGE, or -ENOMEM. What is wrong with an input is in req->diag. */
@@ -137,12 +182,8 @@ static int parse_option(struct request *req, int id)
 	case OPT_EXPECT:
 		r = expect_file(optarg, &req->diag);
 		break;
-	case OPT_CANARY:
-		return parse_canary(req, optarg);
-	case OPT_REUSE:
-		return reuse_parse(optarg, &req->reuse) ? 0 : EXIT_USAGE;
 	default:
-		return EXIT_USAGE;
+		return parse_setting(req, id);
 	}
 	return r == -ENOMEM ? r : r == -EBADMSG ? EXIT_USAGE : 0;
 }
@@ -161,7 +202,8 @@ static int parse_arguments(struct request *req, int argc, char **argv)
 			return r;
 	}
 	if (optind != argc || req->out_fd < 0 || (req->uid < 0) != (req->gid < 0) ||
-	    (req->kept_fd >= 0 && !req->tell_key))
+	    (req->kept_fd >= 0 && !req->tell_key) ||
+	    (req->inputs.rule_budget > 0 && !req->inputs.self_test))
 		return EXIT_USAGE;
 	return 0;
 }
@@ -202,10 +244,40 @@ static int tell_key(const struct key_programs *programs, const struct inputs *in
 	return fflush(stdout) == 0 ? 0 : -errno;
 }
 
+/* NULL: rules are not tried. */
+static struct rules_trial *trial_of(struct request *req)
+{
+	struct rules_trial *t = &req->trial;
+
+	if (!req->inputs.self_test)
+		return NULL;
+	t->stock = corpus_read;
+	t->userdata = &req->corpus;
+	t->n_stock = req->corpus.n;
+	t->budget = req->inputs.rule_budget;
+	/* whose fault it is that a bundle is refused */
+	t->about = req->canary.what == CANARY_RULES ? "canary" : NULL;
+	return t;
+}
+
+/* Files of rules that are not in the image because they failed the self-test, now or when
+ * the image was made whose rules were taken over. */
+static bool has_unfit(const struct request *req)
+{
+	const struct reuse *re = &req->reuse;
+	struct rules_report r;
+
+	if (re->report && rules_report_open(re->report, re->report_bytes, &r) == 0 &&
+	    r.tried.n_unfit > 0)
+		return true;
+	return req->trial.report.tried.n_unfit > 0;
+}
+
 /*
  * Whatever is wrong with an input is in the diagnosis; then there is no key either.
  * @ret_note: for custosd: "kept", it has this image already; "changed", a list was
- * written meanwhile and the key may not be that of the image; or "".
+ * written meanwhile and the key may not be that of the image; "unfit", rules failed
+ * the self-test, which might go well next time; or "".
  */
 static int make_image(struct request *req, const struct key_programs *programs,
                       struct ruleset_counts *ret, const char **ret_note)
@@ -224,8 +296,10 @@ static int make_image(struct request *req, const struct key_programs *programs,
 		*ret_note = " kept";
 	if (r != -ENOENT)
 		return r;
-	r = build_image(in, &req->reuse, (int)req->out_fd, ret, &req->diag);
-	if (r == 0 && req->tell_key && !key_holds(programs, in, key))
+	r = build_image(in, &req->reuse, trial_of(req), (int)req->out_fd, ret, &req->diag);
+	if (r == 0 && has_unfit(req))
+		*ret_note = " unfit";
+	else if (r == 0 && req->tell_key && !key_holds(programs, in, key))
 		*ret_note = " changed";
 	return r;
 }
@@ -291,7 +365,7 @@ static int compile(struct request *req)
 int main(int argc, char **argv)
 {
 	struct request req = {.out_fd = -1, .uid = -1, .gid = -1, .kept_fd = -1,
-	                      .canary = CANARY_NULL, .reuse = REUSE_NULL};
+	                      .canary = CANARY_NULL, .corpus = CORPUS_NULL, .reuse = REUSE_NULL};
 	int r;
 
 	r = parse_arguments(&req, argc, argv);

@@ -52,12 +52,15 @@ static int add_part(struct digests *d, const char *s, size_t len)
 
 static int digest_inputs(const struct inputs *in, char ret[2 * DIGEST_MAX_BYTES + 1])
 {
+	const uint64_t asked[] = {in->self_test, in->rule_budget};
 	struct digests d;
 	uint8_t all[N_DIGESTS][DIGEST_MAX_BYTES];
 	int r = digests_init(&d, 1U << DIGEST_SHA256);
 
 	if (r == 0)
 		r = digests_begin(&d);
+	if (r == 0)
+		r = digests_update(&d, asked, sizeof(asked));
 	for (size_t i = 0; i < in->n_yara && r == 0; i++) {
 		r = add_part(&d, in->yara[i].file, strlen(in->yara[i].file));
 		if (r == 0)
@@ -71,10 +74,21 @@ static int digest_inputs(const struct inputs *in, char ret[2 * DIGEST_MAX_BYTES 
 	return r;
 }
 
+/* NULL: it is empty, or not in the image. */
+static const void *section(const struct reuse *re, enum image_section s, size_t *ret_bytes)
+{
+	const struct image_header *h = re->map;
+	const uint64_t offset = h->sections[s].offset, size = h->sections[s].size;
+
+	if (size == 0 || offset > re->map_bytes || size > re->map_bytes - offset)
+		return NULL;
+	*ret_bytes = (size_t)size;
+	return (const char *)re->map + offset;
+}
+
 static void find_rules(struct reuse *re)
 {
 	const struct image_header *h;
-	uint64_t offset, size;
 	struct stat st;
 	int seals = fcntl(re->fd, F_GET_SEALS);
 	void *p;
@@ -88,14 +102,11 @@ static void find_rules(struct reuse *re)
 	re->map = p;
 	re->map_bytes = (size_t)st.st_size;
 	h = p;
-	offset = h->sections[IMAGE_YARA].offset;
-	size = h->sections[IMAGE_YARA].size;
 	if (memcmp(h->magic, IMAGE_MAGIC, sizeof(h->magic)) != 0 ||
-	    h->version != IMAGE_VERSION || h->yara_version != rules_yara_version() ||
-	    size == 0 || offset > re->map_bytes || size > re->map_bytes - offset)
+	    h->version != IMAGE_VERSION || h->yara_version != rules_yara_version())
 		return;
-	re->yara = (const char *)p + offset;
-	re->yara_bytes = (size_t)size;
+	re->yara = section(re, IMAGE_YARA, &re->yara_bytes);
+	re->report = section(re, IMAGE_REPORT, &re->report_bytes);
 	re->uses = h->uses;
 	re->n_yara = h->counts.n_yara;
 }

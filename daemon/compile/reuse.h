@@ -17,6 +17,8 @@ struct reuse {
 	char now[2 * DIGEST_MAX_BYTES + 1]; /* of the inputs at hand */
 	const void *yara; /* compiled rules, NULL: they have to be compiled */
 	size_t yara_bytes;
+	const void *report; /* on them, NULL: none */
+	size_t report_bytes;
 	uint32_t uses;
 	uint64_t n_yara;
 	void *map; /* owned */

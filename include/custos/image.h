@@ -11,11 +11,12 @@ enum image_section {
 	IMAGE_BLOCK_SHA1,
 	IMAGE_BLOCK_MD5,
 	IMAGE_ALLOW_SHA256,
+	IMAGE_REPORT, /* on the rules (rules-report.h): decides about no file */
 	N_IMAGE_SECTIONS,
 };
 
 #define IMAGE_MAGIC     "CUSTOSRI"
-#define IMAGE_VERSION   4
+#define IMAGE_VERSION   5
 #define IMAGE_ALIGNMENT 64
 
 /* At offset 0. Host byte order: an image never leaves the machine. */

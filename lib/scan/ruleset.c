@@ -69,7 +69,7 @@ static int identify_parts(struct ruleset *rs, const struct image_header *h)
 
 	if (r < 0)
 		return r;
-	r = identify(&d, h, IMAGE_BLOCK_SHA256, N_IMAGE_SECTIONS, rs->hash_id);
+	r = identify(&d, h, IMAGE_BLOCK_SHA256, IMAGE_REPORT, rs->hash_id);
 	if (r == 0 && rs->rules)
 		r = identify(&d, h, IMAGE_YARA, IMAGE_YARA + 1, rs->yara_id);
 	digests_deinit(&d);

@@ -67,6 +67,33 @@ expect uid_without_gid 2 '' any --out-fd 3 --uid 1
 expect not_a_number 2 '' any --out-fd 3x
 expect closed_output 1 '' any --out-fd 99
 
+# The self-test: no rule matches what every host has.
+cat >elf.yar <<'EOR'
+import "elf"
+
+rule fine { strings: $a = "no such text" condition: $a }
+rule elf { condition: uint32(0) == 0x464c457f }
+EOR
+echo 'rule every { condition: filesize > 0 }' >every.yar
+echo 'rule never { condition: false }' >never.yar
+"$compile" --out-fd 3 --self-test refuse --yara elf.yar --yara never.yar >out 2>err 3>image && failed=1
+if ! grep -Eqx 'elf.yar:4: rule elf matches /[^ ]*, a harmless file of this host' err ||
+	[ "$(wc -l <err)" != 1 ] || [ -s out ]; then
+	echo "FAIL self_test_refuses"
+	cat out err
+	failed=1
+fi
+expect self_test_leaves_out 0 'yara=1 hashes=0 allow=0 unfit' '' --out-fd 3 --self-test leave-out \
+	--yara every.yar --yara never.yar
+expect self_test_is_good 0 'yara=1 hashes=0 allow=0' '' --out-fd 3 --self-test refuse \
+	--yara never.yar
+expect self_test_unknown 2 '' any --out-fd 3 --self-test maybe
+expect self_test_twice 2 '' any --out-fd 3 --self-test refuse --self-test refuse
+expect budget_alone 2 '' any --out-fd 3 --rule-budget 1
+expect budget_zero 2 '' any --out-fd 3 --self-test refuse --rule-budget 0
+expect budget 0 'yara=1 hashes=0 allow=0' '' --out-fd 3 --self-test refuse \
+	--rule-budget 9000000000 --yara never.yar
+
 # What was kept is taken for the same inputs, and for no others.
 keep() {
 	printf CUSTOSKI

@@ -13,6 +13,7 @@
 #include "custos/cleanup.h"
 #include "custos/engine.h"
 #include "custos/image.h"
+#include "custos/rules.h"
 #include "expect.h"
 #include "reuse.h"
 #include "unit.h"
@@ -52,7 +53,7 @@ static int first_image(const char *file, const char *text, char ret_source[65])
 	ck_assert(reuse_parse("-", &re));
 	ck_assert_int_eq(reuse_open(&re, &in), 0);
 	ck_assert_ptr_null(re.yara);
-	ck_assert_int_eq(build_image(&in, &re, fd, &c, &d), 0);
+	ck_assert_int_eq(build_image(&in, &re, NULL, fd, &c, &d), 0);
 	ck_assert_int_eq(image_seal(fd), 0);
 	memcpy(ret_source, re.now, 65);
 	return fd;
@@ -88,7 +89,7 @@ START_TEST(reuse_same_rules_make_the_same_rule_set)
 	ck_assert_int_eq(reuse_open(&re, &in), 0);
 	ck_assert_ptr_nonnull(re.yara);
 	ck_assert_str_eq(re.now, source);
-	ck_assert_int_eq(build_image(&in, &re, again, &c, &d), 0);
+	ck_assert_int_eq(build_image(&in, &re, NULL, again, &c, &d), 0);
 	ck_assert_uint_eq(c.n_yara, 1);
 	ck_assert_int_eq(image_seal(again), 0);
 	ck_assert_int_eq(ruleset_load(fd, &first), 0);
@@ -96,6 +97,59 @@ START_TEST(reuse_same_rules_make_the_same_rule_set)
 	ck_assert_mem_eq(ruleset_yara_id(first), ruleset_yara_id(second),
 	                 RULESET_ID_BYTES);
 	ck_assert(ruleset_uses_names(second));
+}
+END_TEST
+
+/* The section with the report on the rules; the mapping stays. */
+static const void *report_of(int fd, size_t *ret_len)
+{
+	struct image im;
+
+	ck_assert_int_eq(image_map(fd, rules_yara_version(), &im), 0);
+	return image_section(&im, IMAGE_REPORT, ret_len);
+}
+
+START_TEST(reuse_report_comes_with_the_rules)
+{
+	_cleanup_(inputs_deinit) struct inputs in = with_rule("a.yar", RULE_A);
+	_cleanup_(diag_deinit) struct diag d = DIAG_NULL;
+	struct reuse first = REUSE_NULL, second = REUSE_NULL, third = REUSE_NULL;
+	struct rules_trial trial = {.n_stock = 0};
+	int fd = new_memfd(), again = new_memfd();
+	size_t len, len_again;
+	struct ruleset_counts c;
+	struct rules_report r;
+	char option[128];
+
+	ck_assert_int_eq(engine_global_init(), 0);
+	in.self_test = true;
+	ck_assert(reuse_parse("-", &first));
+	ck_assert_int_eq(reuse_open(&first, &in), 0);
+	ck_assert_int_eq(build_image(&in, &first, &trial, fd, &c, &d), 0);
+	ck_assert_int_eq(image_seal(fd), 0);
+	snprintf(option, sizeof(option), "%d:%s", fd, first.now);
+	ck_assert(reuse_parse(option, &second));
+	ck_assert_int_eq(reuse_open(&second, &in), 0);
+	ck_assert_ptr_nonnull(second.yara);
+	ck_assert_int_eq(build_image(&in, &second, &trial, again, &c, &d), 0);
+	ck_assert_int_eq(image_seal(again), 0);
+	ck_assert_ptr_nonnull(report_of(fd, &len));
+	ck_assert_ptr_nonnull(report_of(again, &len_again));
+	ck_assert_uint_eq(len, len_again);
+	ck_assert_mem_eq(report_of(fd, &len), report_of(again, &len_again), len);
+	ck_assert_int_eq(rules_report_open(report_of(again, &len), len, &r), 0);
+	ck_assert_uint_eq(r.tried.n_files, 1);
+	/* what is asked of rules is part of what they are compiled of */
+	in.rule_budget = 1;
+	ck_assert(reuse_parse(option, &third));
+	ck_assert_int_eq(reuse_open(&third, &in), 0);
+	ck_assert_ptr_null(third.yara);
+	reuse_deinit(&first);
+	reuse_deinit(&second);
+	reuse_deinit(&third);
+	rules_report_deinit(&trial.report);
+	(void)close(fd);
+	(void)close(again);
 }
 END_TEST
 
@@ -172,7 +226,7 @@ static unsigned canary_findings(const char *rule, enum canary_what what, char *r
 	int fd = first_image("r.yar", rule, source);
 
 	ck_assert_int_eq(canary_open(&c, what), 0);
-	ck_assert_uint_gt(c.n_files, 5); /* there is a C library, a shell, ... */
+	ck_assert_uint_gt(c.corpus.n, 5); /* there is a C library, a shell, ... */
 	ck_assert_int_eq(canary_run(&c, fd, &d), 0);
 	canary_deinit(&c);
 	close(fd);
@@ -194,6 +248,6 @@ START_TEST(canary_rules_that_match_the_host_are_found)
 }
 END_TEST
 
-UNIT_MAIN("compile-reuse", reuse_same_rules_make_the_same_rule_set,
+UNIT_MAIN("compile-reuse", reuse_same_rules_make_the_same_rule_set, reuse_report_comes_with_the_rules,
           reuse_anything_else_is_compiled, reuse_parse_is_strict, expect_file_compares,
           canary_rules_that_match_the_host_are_found)

@@ -157,7 +157,7 @@ START_TEST(build_inside_the_seal_makes_an_image_that_loads)
 			_exit(1);
 		if (open("/etc/passwd", O_RDONLY) >= 0 || errno != EPERM)
 			_exit(2);
-		if (build_image(&in, NULL, fd, &c, &d) != 0)
+		if (build_image(&in, NULL, NULL, fd, &c, &d) != 0)
 			_exit(3);
 		_exit(image_seal(fd) == 0 ? 0 : 4);
 	}
@@ -185,7 +185,7 @@ START_TEST(build_with_any_error_reports_all_and_makes_no_image)
 	ck_assert_int_eq(inputs_add_block(&in, put("h", SHA256_HEX "\n\nnonsense\n"), &d), 0);
 	ck_assert_int_eq(inputs_add_allow(&in, put("g", "# md5\n" MD5_HEX "\n"), &d), 0);
 	ck_assert_int_eq(engine_global_init(), 0);
-	ck_assert_int_eq(build_image(&in, NULL, fd, &c, &d), -EINVAL);
+	ck_assert_int_eq(build_image(&in, NULL, NULL, fd, &c, &d), -EINVAL);
 	text = diag_text(&d);
 	ck_assert_msg(strstr(text, "/h:3: "), "%s", text);
 	ck_assert_msg(strstr(text, "/g:2: MD5 cannot allow a file"), "%s", text);
@@ -204,7 +204,7 @@ START_TEST(build_without_inputs_is_an_empty_rule_set)
 	struct ruleset_counts c;
 
 	ck_assert_int_eq(engine_global_init(), 0);
-	ck_assert_int_eq(build_image(&in, NULL, fd, &c, &d), 0);
+	ck_assert_int_eq(build_image(&in, NULL, NULL, fd, &c, &d), 0);
 	ck_assert_int_eq(image_seal(fd), 0);
 	ck_assert_int_eq(ruleset_load(fd, &rs), 0);
 	ruleset_counts(rs, &c);

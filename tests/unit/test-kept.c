@@ -118,6 +118,12 @@ START_TEST(key_of_other_programs_or_names_is_other)
 	other.libyara.ctime++;
 	ck_assert_int_eq(key_of(&other, &in, b), 0);
 	ck_assert_mem_ne(a, b, sizeof(a));
+	in.self_test = true; /* what is asked of rules */
+	ck_assert_int_eq(key_of(&programs, &in, b), 0);
+	ck_assert_mem_ne(a, b, sizeof(a));
+	in.rule_budget = 1;
+	ck_assert_int_eq(key_of(&programs, &in, a), 0);
+	ck_assert_mem_ne(a, b, sizeof(a));
 	((char *)in.yara[0].file)[1] = 'x'; /* the same text under another path */
 	ck_assert_int_eq(key_of(&programs, &in, b), 0);
 	ck_assert_mem_ne(a, b, sizeof(a));
@@ -165,7 +171,7 @@ static int keep(const uint8_t *key)
 	read_inputs(&in, "rule a { condition: filesize == 3 }",
 	            "0123456789abcdef0123456789abcdef\n",
 	            "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n");
-	ck_assert_int_eq(build_image(&in, NULL, image, &counts, &d), 0);
+	ck_assert_int_eq(build_image(&in, NULL, NULL, image, &counts, &d), 0);
 	ck_assert_int_eq(write(fd, &h, sizeof(h)), sizeof(h));
 	ck_assert_int_eq(lseek(image, 0, SEEK_SET), 0);
 	while ((n = read(image, buf, sizeof(buf))) > 0)
