@@ -38,6 +38,7 @@ struct verb {
 extern const struct verb policy_verbs[]; /* ends with a NULL name */
 extern const struct verb quarantine_verbs[]; /* likewise */
 extern const struct verb bundle_verbs[];     /* likewise */
+extern const struct verb rules_verbs[];      /* likewise */
 
 int verb_status(struct ctl *ctl, int argc, char **argv);
 int verb_events(struct ctl *ctl, int argc, char **argv);
@@ -53,6 +54,7 @@ int verb_quarantine(struct ctl *ctl, int argc, char **argv);
 int verb_bundle(struct ctl *ctl, int argc, char **argv);
 int verb_bundle_verify(struct ctl *ctl, int argc, char **argv);
 int verb_bundle_diff(struct ctl *ctl, int argc, char **argv);
+int verb_rules(struct ctl *ctl, int argc, char **argv);
 int verb_reload(struct ctl *ctl, int argc, char **argv);
 int verb_convert(struct ctl *ctl, int argc, char **argv);
 int verb_cache(struct ctl *ctl, int argc, char **argv);

@@ -37,6 +37,8 @@ static const struct verb verbs[] = {
 	{"quarantine", "list|info|release|export",
          "Files that on-match=quarantine took away", verb_quarantine},
 	{"bundle", "list|verify|import|diff|rollback", "Signed rule bundles", verb_bundle},
+	{"rules", "cost [--top N]", "How the YARA rules were tried, and which are slow",
+         verb_rules},
 	{"reload", "", "Read configuration, policy and rules again", verb_reload},
 	{"cache", "flush", "Forget all verdicts: judge every file anew", verb_cache},
 	{"convert", "stix|nsrl [--files] [-o LIST] [FILE]",

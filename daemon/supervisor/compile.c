@@ -28,6 +28,7 @@
 #define KEPT_FD    4
 #define REUSE_FD   5
 #define CHILD_FDS  5
+#define BUDGET_BYTES 24 /* any number */
 #define REUSE_BYTES (2 * DIGEST_MAX_BYTES + 16) /* a number, a colon, a digest */
 
 struct output {
@@ -93,7 +94,7 @@ static bool parse_output(const char *text, struct compile_result *ret)
 		text += n;
 	n = sscanf(text, "\nyara=%" SCNu64 " hashes=%" SCNu64 " allow=%" SCNu64 "%15s",
 	           &c->n_yara, &c->n_hashes, &c->n_allow_hashes, note);
-	ret->keep = n == 3; /* else "kept" or "changed" */
+	ret->keep = n == 3; /* else "kept", "changed" or "unfit" */
 	return n >= 3;
 }
 
@@ -157,6 +158,22 @@ static size_t add_more(char **argv, size_t n, const struct compile_more *more, c
 	return n;
 }
 
+/* In front of all inputs, whose descriptors could leave it none. */
+static size_t add_self_test(char **argv, size_t n, const struct conf *conf, bool leave_out,
+                            char budget[BUDGET_BYTES])
+{
+	if (!conf->self_test)
+		return n;
+	argv[n++] = (char *)"--self-test";
+	argv[n++] = (char *)(leave_out ? "leave-out" : "refuse");
+	if (conf->rule_budget == 0)
+		return n;
+	(void)snprintf(budget, BUDGET_BYTES, "%" PRIu64, conf->rule_budget); /* fits */
+	argv[n++] = (char *)"--rule-budget";
+	argv[n++] = budget;
+	return n;
+}
+
 static size_t add_fds(struct spawn_fd fds[CHILD_FDS], size_t n, const struct compile_more *more)
 {
 	if (more && more->kept_fd >= 0)
@@ -179,13 +196,13 @@ static pid_t run(struct compile *c, const struct conf *conf, const struct compil
 {
 	_cleanup_(freep) char *program = helper_path("custos-compile");
 	_cleanup_(freep) char **argv = NULL;
-	char uid_text[16], gid_text[16], reuse[REUSE_BYTES];
+	char uid_text[16], gid_text[16], reuse[REUSE_BYTES], budget[BUDGET_BYTES];
 	struct spawn_fd fds[CHILD_FDS] = {
 		{fds_of_child[0], 1}, {fds_of_child[1], 2}, {c->image_fd, IMAGE_FD}};
 	const bool kept = more && more->kept_fd >= 0;
 	size_t n = 0, n_fds = add_fds(fds, 3, more);
 
-	argv = calloc(15 + 2 * (conf->yara.n + conf->hashes.n + conf->allow_hashes.n) +
+	argv = calloc(19 + 2 * (conf->yara.n + conf->hashes.n + conf->allow_hashes.n) +
 	                      4 * (more ? more->n : 0),
 	              sizeof(*argv));
 	if (!argv || !program)
@@ -206,6 +223,7 @@ static pid_t run(struct compile *c, const struct conf *conf, const struct compil
 		argv[n++] = "--gid";
 		argv[n++] = gid_text;
 	}
+	n = add_self_test(argv, n, conf, more && more->leave_out, budget);
 	n = add_paths(argv, n, "--yara", &conf->yara);
 	n = add_paths(argv, n, "--hashes", &conf->hashes);
 	n = add_paths(argv, n, "--allow-hashes", &conf->allow_hashes);

@@ -37,6 +37,7 @@ struct compile_more {
 	int kept_fd; /* an image that was kept (borrowed): taken if it would come out again. -1: none */
 	int reuse_fd;       /* the image in force (borrowed): its YARA rules are taken over if they would */
 	const char *source; /* come out again, by what compile_fn told about it. -1: none */
+	bool leave_out; /* what fails the self-test is left out: nothing else is in force */
 	const char *canary; /* judge the host's own files with "rules" or "lists"; NULL: no */
 };
 

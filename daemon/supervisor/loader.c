@@ -22,7 +22,9 @@
 
 #include "daemon/supervisor/bundles.h"
 #include "daemon/supervisor/compile.h"
+#include "daemon/supervisor/journal.h"
 #include "daemon/supervisor/pair.h"
+#include "daemon/supervisor/rule-report.h"
 #include "daemon/supervisor/rules-kept.h"
 #include "daemon/supervisor/settings.h"
 
@@ -177,6 +179,7 @@ static int begin(struct loader *l)
 	more.kept_fd = kept_fd;
 	more.reuse_fd = *l->image.source ? l->image.fd : -1;
 	more.source = l->image.source;
+	more.leave_out = l->m->generation == 0;
 	r = compile_start(l->m->event, &l->conf, &more, l->uid, l->gid,
 	                  &l->m->shared->own_pids[OWN_COMPILE], on_compiled, l, &l->compile);
 	(void)fd_close(kept_fd);
@@ -203,6 +206,18 @@ static bool expects(const struct loader *l, uint32_t generation)
 	return l->busy && generation == (uint32_t)l->generation;
 }
 
+/* What the report on the rules in force says is missing. */
+static void take_report(struct manager *m, int image_fd)
+{
+	const char *reason;
+
+	(void)rule_report_free(m->rule_report);
+	m->rule_report = rule_report_read(image_fd);
+	reason = rule_report_reason(m->rule_report);
+	if (reason)
+		journal_event(m->journal, JOURNAL_RULES_LEFT_OUT, LOG_WARNING, "%s", reason);
+}
+
 static void commit(struct loader *l)
 {
 	struct manager *m = l->m;
@@ -219,6 +234,7 @@ static void commit(struct loader *l)
 	(void)fd_close(l->image.fd);
 	l->image = l->next_image;
 	l->next_image.fd = -1;
+	take_report(m, l->image.fd);
 	bundles_committed(m->bundles);
 }
 
@@ -268,6 +284,7 @@ struct loader *loader_free(struct loader *l)
 	(void)fd_close(l->fresh_fd);
 	(void)fd_close(l->image.fd);
 	(void)fd_close(l->next_image.fd);
+	l->m->rule_report = rule_report_free(l->m->rule_report);
 	policy_freep(&l->policy);
 	conf_deinit(&l->conf);
 	free(l);

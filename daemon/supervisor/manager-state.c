@@ -31,6 +31,7 @@
 #include "daemon/supervisor/renew.h"
 #include "daemon/supervisor/requests.h"
 #include "daemon/supervisor/rivals.h"
+#include "daemon/supervisor/rule-report.h"
 
 static const char *const state_names[] = {
 	[STATE_STARTING] = "starting",     [STATE_ENFORCING] = "enforcing",
@@ -65,7 +66,7 @@ static bool is_degraded(const struct manager *m)
 
 	return m->pair_lost || nobody_scans(m) || is_crash_loop(m) || is_rescue(m) ||
 	       !pair_ready(m->pair) || m->mark_error || foreign_reason(m->foreign) ||
-	       canary_reason(m->canary) ||
+	       canary_reason(m->canary) || rule_report_reason(m->rule_report) ||
 	       coverage_n_failed(m->coverage) > 0 ||
 	       bundles_reasons(m->bundles, &reason, 1) > 0;
 }
@@ -129,6 +130,7 @@ size_t manager_reasons(const struct manager *m, const char **reasons, size_t max
 		canary_reason(m->canary),
 		rivals_reason(m->rivals),
 		m->last_reload_error,
+		rule_report_reason(m->rule_report),
 		mode_warning(m),
 	};
 	size_t n = 0;
@@ -227,6 +229,11 @@ int manager_scan(struct manager *m, int fd, const char *path, manager_scan_fn do
 void manager_scan_cancel(struct manager *m, void *userdata)
 {
 	requests_cancel(m->requests, userdata);
+}
+
+const struct rules_report *manager_rules_report(const struct manager *m)
+{
+	return rule_report_get(m->rule_report);
 }
 
 int manager_quarantine(struct manager *m, const struct quarantine_ask *ask,

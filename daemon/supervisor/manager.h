@@ -30,6 +30,8 @@ struct handover;    /* handover.h: a pair of the custosd before */
 struct canary;      /* canary.h: are opens judged? */
 struct renew;       /* renew.h: another version of us is being checked */
 struct quarantine;  /* quarantine.h: own thread */
+struct rule_report; /* rule-report.h: on the rules in force */
+struct rules_report; /* custos/rules-report.h */
 struct bundles;     /* bundles.h: signed rules; a thread while one is imported */
 struct varlink_server;
 struct json_t;      /* jansson.h, which those who look inside include */
@@ -77,6 +79,7 @@ struct manager {
 	struct requests *requests;
 	struct quarantine *quarantine;
 	struct bundles *bundles;
+	struct rule_report *rule_report; /* NULL: none */
 	struct holder *holder;
 	struct handover *handover;
 	struct renew *renew;      /* NULL: none is under way */
@@ -239,5 +242,9 @@ void manager_bundle_cancel(struct manager *m, void *userdata);
 struct json_t *manager_bundles(const struct manager *m);
 /* "base=2026112301 site=7": what a generation was made of; "" when none or no longer known. */
 const char *manager_bundles_text(const struct manager *m, uint64_t generation);
+
+/* How the rules in force were tried and what they cost; empty when not known. Borrowed until the loop
+ * runs again. */
+const struct rules_report *manager_rules_report(const struct manager *m);
 
 void manager_stop(struct manager *m); /* orderly: as SIGTERM */

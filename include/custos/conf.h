@@ -23,6 +23,8 @@
 #define CONF_CANARY_MIN         (1 * NSEC_PER_SEC)
 #define CONF_CANARY_MAX         (3600 * NSEC_PER_SEC)
 #define CONF_CANARY_DEFAULT     (10 * NSEC_PER_SEC)
+#define CONF_RULE_BUDGET_MIN    (1 * NSEC_PER_MSEC) /* less is the clock's noise */
+#define CONF_RULE_BUDGET_MAX    (10 * NSEC_PER_SEC)
 #define CONF_THRESHOLD_MAX      16
 #define CONF_MAX_AGE_MIN        (3600 * NSEC_PER_SEC)
 #define CONF_MAX_AGE_MAX        (3650 * 86400 * NSEC_PER_SEC)
@@ -58,6 +60,8 @@ struct conf {
 	struct arc_limits archives;
 	bool archives_on_demand;    /* custosctl scan opens them */
 	struct strlist hashes, allow_hashes, yara;
+	bool self_test;             /* rules are tried before they are used */
+	nsec_t rule_budget;         /* of one file of rules for a MiB; 0: none */
 	unsigned bundle_threshold;  /* different keys that must have signed */
 	bool bundle_both;           /* and one of them the vendor's, one the site's */
 	nsec_t bundle_max_age;

@@ -129,6 +129,14 @@ int conf_parse_mounts(const struct conf_key *key, const char *value, void *field
 	return 0;
 }
 
+int conf_parse_budget(const struct conf_key *key, const char *value, void *field)
+{
+	if (strcmp(value, "no") != 0)
+		return conf_parse_duration(key, value, field);
+	*(nsec_t *)field = 0;
+	return 0;
+}
+
 int conf_parse_scanner_memory(const struct conf_key *key, const char *value, void *field)
 {
 	if (strcmp(value, "auto") != 0)

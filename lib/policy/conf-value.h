@@ -20,6 +20,7 @@ int conf_parse_group(const struct conf_key *key, const char *value, void *field)
 int conf_parse_size(const struct conf_key *key, const char *value, void *field);
 int conf_parse_scanner_memory(const struct conf_key *key, const char *value, void *field);
 int conf_parse_duration(const struct conf_key *key, const char *value, void *field);
+int conf_parse_budget(const struct conf_key *key, const char *value, void *field);
 int conf_parse_canary(const struct conf_key *key, const char *value, void *field);
 int conf_parse_count(const struct conf_key *key, const char *value, void *field);
 int conf_parse_threshold(const struct conf_key *key, const char *value, void *field);

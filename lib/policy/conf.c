@@ -65,6 +65,9 @@ static const struct conf_key keys[] = {
 	{"Rules", "Hashes", conf_parse_paths, FIELD(hashes), .expected = A_PATH},
 	{"Rules", "AllowHashes", conf_parse_paths, FIELD(allow_hashes), .expected = A_PATH},
 	{"Rules", "Yara", conf_parse_paths, FIELD(yara), .expected = A_PATH},
+	{"Rules", "SelfTest", conf_parse_bool, FIELD(self_test), .expected = "yes or no"},
+	{"Rules", "RuleBudget", conf_parse_budget, FIELD(rule_budget), CONF_RULE_BUDGET_MIN,
+         CONF_RULE_BUDGET_MAX, "no, or a duration from 1ms to 10s"},
 	{"Bundles", "Threshold", conf_parse_threshold, FIELD(bundle_threshold), 1,
          CONF_THRESHOLD_MAX, "a number from 1 to 16, or vendor+site"},
 	{"Bundles", "MaxAge", conf_parse_duration, FIELD(bundle_max_age), CONF_MAX_AGE_MIN,
@@ -196,6 +199,7 @@ void conf_init(struct conf *c)
 		.n_held_files = 8192,
 		.archives = arc_limits_default,
 		.archives_on_demand = true,
+		.self_test = true,
 		.bundle_threshold = 1,
 		.bundle_max_age = 45 * 86400 * NSEC_PER_SEC,
 	};

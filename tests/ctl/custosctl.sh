@@ -111,6 +111,13 @@ expect events-number 2 'not a number' c events -n x
 [ "$(j events --since 2 | wc -l)" -eq 2 ] || { echo 'FAIL events --since'; failures=$((failures + 1)); }
 expect stats 0 '2.5 ms' c stats --by path
 expect stats-bad 2 "value of 'by'" c stats --by color
+expect rules-cost 0 '^Self-test: 3 of 4 harmless files' c rules cost
+expect rules-cost-left-out 0 'bad.x1b.yar left out: rule bad matches /bin/sh' c rules cost
+expect rules-cost-row 0 '4000 */r/slow.yar:7 *slow *for Windows programs alone' c rules cost --top 9
+expect rules-cost-json 0 '"filesLeftOut":1' j rules cost
+expect rules-cost-top 2 'not a number from 1 to 256' c rules cost --top 257
+expect rules-cost-word 2 'takes 0 arguments' c rules cost more
+expect rules-bare 2 'takes cost' c rules
 
 mkdir -p "$dir/tree/sub"
 i=0

@@ -17,6 +17,7 @@
 
 #include "custos/cleanup.h"
 #include "custos/clock.h"
+#include "custos/rules-report.h"
 #include "history.h"
 #include "manager.h"
 #include "server.h"
@@ -179,6 +180,22 @@ int manager_bundle(struct manager *m, const struct bundle_ask *ask, manager_bund
 
 void manager_bundle_cancel(struct manager *m, void *userdata)
 {
+}
+
+/* A file that is left out, whose name must be shown safely, and a rule. */
+const struct rules_report *manager_rules_report(const struct manager *m)
+{
+	static struct rules_report r = {
+		.tried = {.n_stock = 3, .n_stock_all = 4, .n_rules = 9, .n_left_out = 1, .n_files = 2}};
+	const struct rules_row slow = {"/r/slow.yar", "slow", "", 7, RULES_IN_FORCE, true, 4000000};
+	const struct rules_row bad = {"/r/bad\033.yar", "bad", "rule bad matches /bin/sh", 3,
+	                              RULES_UNFIT, false, 0};
+
+	if (r.n_rows == 0) { /* without memory there are none */
+		(void)rules_report_add(&r, &slow);
+		(void)rules_report_add(&r, &bad);
+	}
+	return &r;
 }
 
 json_t *manager_bundles(const struct manager *m)

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "custos/rules-report.h"
+
 struct manager m;
 struct request asked;
 static char dir[] = "/tmp/test-server-XXXXXX";
@@ -279,6 +281,25 @@ int manager_bundle(struct manager *manager, const struct bundle_ask *ask, manage
 void manager_bundle_cancel(struct manager *manager, void *userdata)
 {
 	asked.n_cancelled++;
+}
+
+const struct rules_report *manager_rules_report(const struct manager *manager)
+{
+	static struct rules_report r;
+
+	if (r.n_rows > 0)
+		return &r;
+	r.tried = (struct rules_tried){.n_stock = 3, .n_stock_all = 4, .n_rules = 9,
+	                               .n_files = 2, .n_left_out = 1, .nsec = 7000000};
+	(void)rules_report_add(&r, &(struct rules_row){.file = "/r/slow.yar", .rule = "",
+	                                               .why = "", .nsec = 5000000});
+	(void)rules_report_add(&r, &(struct rules_row){
+		.file = "/r/slow.yar", .rule = "slow", .why = "", .line = 7, .windows = true,
+		.nsec = 4000000});
+	(void)rules_report_add(&r, &(struct rules_row){
+		.file = "/r/bad\033.yar", .rule = "bad", .why = "rule bad matches /bin/sh",
+		.line = 3, .state = RULES_UNFIT});
+	return &r;
 }
 
 json_t *manager_bundles(const struct manager *manager)

@@ -69,7 +69,7 @@ START_TEST(conf_parse_every_key_is_taken)
 	         "ArchiveDepth=16\nArchiveMembers=1000000\nArchiveExpandedMax=64K\n"
 	         "ArchiveRatio=100000\nArchiveTime=100ms\n"
 	         "[Archives]\nOnDemand=no\nFormats=zip rar\n"
-	         "[Rules]\nHashes=/a b\nHashes=/c\nAllowHashes=/d\nYara=/e\n"
+	         "[Rules]\nHashes=/a b\nHashes=/c\nAllowHashes=/d\nYara=/e\nSelfTest=no\nRuleBudget=20ms\n"
 	         "[Bundles]\nThreshold=2\nMaxAge=2w\n",
 	         &c);
 	ck_assert_int_eq(c.mode, MODE_MONITOR);
@@ -98,6 +98,8 @@ START_TEST(conf_parse_every_key_is_taken)
 	ck_assert_str_eq(c.hashes.items[0], "/a b");
 	ck_assert_str_eq(c.allow_hashes.items[0], "/d");
 	ck_assert_str_eq(c.yara.items[0], "/e");
+	ck_assert(!c.self_test);
+	ck_assert_uint_eq(c.rule_budget, 20 * NSEC_PER_MSEC);
 	ck_assert_uint_eq(c.bundle_threshold, 2);
 	ck_assert_uint_eq(c.bundle_max_age, 14 * 86400 * NSEC_PER_SEC);
 }
@@ -116,7 +118,7 @@ START_TEST(conf_parse_empty_value_gives_default_back)
 		"ArchiveExpandedMax=1M\nArchiveExpandedMax=\nArchiveRatio=2\nArchiveRatio=\n"
 		"ArchiveTime=1s\nArchiveTime=\n[Archives]\nOnDemand=no\nOnDemand=\n"
 		"Formats=none\nFormats=\n"
-		"[Rules]\nYara=/a\nYara=\nYara=/b\n[Bundles]\nThreshold=3\nThreshold=\n"
+		"[Rules]\nYara=/a\nYara=\nYara=/b\nSelfTest=no\nSelfTest=\nRuleBudget=1s\nRuleBudget=\n[Bundles]\nThreshold=3\nThreshold=\n"
 		"MaxAge=1h\nMaxAge=\n",
 		&c);
 	ck_assert_uint_eq(c.yara.n, 1);
@@ -134,6 +136,8 @@ START_TEST(conf_parse_empty_value_gives_default_back)
 	ck_assert(memcmp(&c.archives, &dflt.archives, sizeof(c.archives)) == 0);
 	ck_assert(c.archives_on_demand);
 	ck_assert(c.rescue);
+	ck_assert(c.self_test);
+	ck_assert_uint_eq(c.rule_budget, 0);
 	ck_assert_uint_eq(c.bundle_threshold, dflt.bundle_threshold);
 	ck_assert_uint_eq(c.bundle_max_age, dflt.bundle_max_age);
 }
@@ -155,15 +159,15 @@ START_TEST(conf_parse_bounds_are_inclusive)
 	_cleanup_(conf_deinit) struct conf c, b;
 
 	parse_ok("[Limits]\nMaxFileSize=2147483647\nTimeout=60s\nWorkers="
-	         "256\nCacheMemory=4G\nHeldFiles=32768\nScannerMemory=1T\n"
+	         "256\nCacheMemory=4G\nHeldFiles=32768\nScannerMemory=1T\n[Rules]\nRuleBudget=10s\n"
 	         "[Bundles]\nThreshold=16\nMaxAge=3650d\n",
 	         &c);
 	ck_assert_uint_eq(c.scanner_memory_bytes, UINT64_C(1) << 40);
-	parse_ok("[Limits]\nMaxFileSize=1\nTimeout=50ms\nWorkers=0\nCacheMemory=1M\nScannerMemory=128M\n"
+	parse_ok("[Limits]\nMaxFileSize=1\nTimeout=50ms\nWorkers=0\nCacheMemory=1M\nScannerMemory=128M\n[Rules]\nRuleBudget=1ms\n"
 	         "[Bundles]\nThreshold=1\nMaxAge=1h\n",
 	         &b);
 	expect_errors("[Limits]\nMaxFileSize=2G\nTimeout=60001ms\nWorkers=257\n"
-	              "CacheMemory=4294967297\n[Bundles]\nThreshold=17\nMaxAge=3651d\n",
+	              "CacheMemory=4294967297\n[Bundles]\nThreshold=17\nMaxAge=3651d\n[Rules]\nRuleBudget=10001ms\n",
 	              "f:2: 'MaxFileSize=2G': expected a size from 1 to 2147483647 "
 	              "bytes, such "
 	              "as 100M\n"
@@ -171,10 +175,11 @@ START_TEST(conf_parse_bounds_are_inclusive)
 	              "f:4: 'Workers=257': expected a number from 0 to 256\n"
 	              "f:5: 'CacheMemory=4294967297': expected a size from 1M to 4G\n"
 	              "f:7: 'Threshold=17': expected a number from 1 to 16, or vendor+site\n"
-	              "f:8: 'MaxAge=3651d': expected a duration from 1h to 3650d");
+	              "f:8: 'MaxAge=3651d': expected a duration from 1h to 3650d\n"
+	              "f:10: 'RuleBudget=10001ms': expected no, or a duration from 1ms to 10s");
 	expect_errors(
 		"[Limits]\nMaxFileSize=0\nTimeout=49ms\nWorkers=-1\nCacheMemory=1023K\n"
-		"[Bundles]\nThreshold=0\nMaxAge=59min\n",
+		"[Bundles]\nThreshold=0\nMaxAge=59min\n[Rules]\nRuleBudget=999us\n",
 		"f:2: 'MaxFileSize=0': expected a size from 1 to 2147483647 bytes, "
 	        "such as "
 		"100M\n"
@@ -182,7 +187,8 @@ START_TEST(conf_parse_bounds_are_inclusive)
 		"f:4: 'Workers=-1': expected a number from 0 to 256\n"
 		"f:5: 'CacheMemory=1023K': expected a size from 1M to 4G\n"
 		"f:7: 'Threshold=0': expected a number from 1 to 16, or vendor+site\n"
-		"f:8: 'MaxAge=59min': expected a duration from 1h to 3650d");
+		"f:8: 'MaxAge=59min': expected a duration from 1h to 3650d\n"
+		"f:10: 'RuleBudget=999us': expected no, or a duration from 1ms to 10s");
 }
 END_TEST
 
