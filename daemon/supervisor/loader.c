@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "custos/cleanup.h"
+#include "custos/mountinfo.h"
 #include "custos/shm.h"
 
 #include "daemon/supervisor/bundles.h"
@@ -63,12 +64,16 @@ static int begin(struct loader *l);
 
 int loader_read(const char *config_root, struct conf *conf, struct policy **ret, struct diag *d)
 {
+	_cleanup_(fd_closep) int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	_cleanup_(mount_list_deinit) struct mount_list mounts = {0};
 	int r, s;
 
 	conf_init(conf);
 	r = conf_load(config_root, conf, d);
 	if (r == 0)
-		r = conf_check(conf, d);
+		r = fd < 0 ? -errno : mountinfo_read(fd, &mounts);
+	if (r == 0)
+		r = conf_check(conf, &mounts, d);
 	s = policy_load(config_root, ret, d); /* also when r < 0: report every error */
 	if (r < 0 || s < 0) {
 		conf_deinit(conf);

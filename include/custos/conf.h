@@ -88,12 +88,16 @@ int conf_load(const char *config_root, struct conf *c, struct diag *d);
 int conf_parse(const char *file, const char *text, size_t len, struct conf *c,
                struct diag *d);
 
+struct mount_list;
+
 /**
  * conf_check() - is there a file for each path of [Rules]?
+ * @mounts: those of our namespace. What lies behind a server is not looked at: it may never answer (custos-compile
+ *          will tell). NULL: all are
  *
  * Context: as conf_load(); opens nothing. Return: 0, or -EINVAL with the line that names it in @d.
  */
-int conf_check(const struct conf *c, struct diag *d);
+int conf_check(const struct conf *c, const struct mount_list *mounts, struct diag *d);
 
 void conf_deinit(struct conf *c);
 const char *mode_name(enum mode m); /* "enforce", "monitor" */

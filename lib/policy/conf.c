@@ -16,6 +16,7 @@
 #include "custos/cleanup.h"
 #include "custos/confdir.h"
 #include "custos/ini.h"
+#include "custos/mountinfo.h"
 
 #include "conf-value.h"
 #include "strlist.h"
@@ -236,22 +237,24 @@ int conf_parse(const char *file, const char *text, size_t len, struct conf *c,
 	return conf_apply(&one, 1, c, d);
 }
 
-static int check_paths(const char *name, const struct strlist *l, struct diag *d)
+static int check_paths(const char *name, const struct strlist *l, const struct mount_list *mounts,
+                       struct diag *d)
 {
 	int r = 0;
 
 	for (size_t i = 0; i < l->n; i++)
-		if (access(l->items[i], F_OK) < 0)
+		if (!(mounts && mount_asks_server(mounts, l->items[i])) &&
+		    access(l->items[i], F_OK) < 0)
 			r = diag_add(d, l->from[i].file, l->from[i].line, "'%s=%s': %s", name,
 			             l->items[i], strerrordesc_np(errno));
 	return r;
 }
 
-int conf_check(const struct conf *c, struct diag *d)
+int conf_check(const struct conf *c, const struct mount_list *mounts, struct diag *d)
 {
-	int r = check_paths("Hashes", &c->hashes, d);
-	int s = check_paths("AllowHashes", &c->allow_hashes, d);
-	int t = check_paths("Yara", &c->yara, d);
+	int r = check_paths("Hashes", &c->hashes, mounts, d);
+	int s = check_paths("AllowHashes", &c->allow_hashes, mounts, d);
+	int t = check_paths("Yara", &c->yara, mounts, d);
 
 	return r < 0 ? r : s < 0 ? s : t;
 }

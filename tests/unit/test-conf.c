@@ -3,8 +3,11 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "custos/cleanup.h"
+#include "custos/mountinfo.h"
 #include "unit.h"
 
 static int parse(const char *text, struct conf *c, char **ret_errors)
@@ -296,6 +299,28 @@ START_TEST(conf_parse_list_at_limit_passes_and_past_it_fails)
 }
 END_TEST
 
+START_TEST(conf_check_looks_for_files_but_not_behind_a_server)
+{
+	static const char mounts[] = "1 0 0:1 / / rw - ext4 a rw\n"
+				     "2 1 0:2 / /nowhere/far rw - nfs4 b rw\n";
+	_cleanup_(mount_list_deinit) struct mount_list list = {0};
+	_cleanup_(fd_closep) int fd = memfd_create("mountinfo", MFD_CLOEXEC);
+	_cleanup_(diag_deinit) struct diag near = DIAG_NULL, all = DIAG_NULL;
+	_cleanup_(freep) char *near_text = NULL, *all_text = NULL;
+	_cleanup_(conf_deinit) struct conf c;
+
+	ck_assert_int_eq(write(fd, mounts, sizeof(mounts) - 1), sizeof(mounts) - 1);
+	ck_assert_int_eq(mountinfo_read(fd, &list), 0);
+	parse_ok("[Rules]\nYara=/nowhere/near/a\nHashes=/nowhere/far/b\nYara=/dev/null\n", &c);
+	ck_assert_int_eq(conf_check(&c, &list, &near), -EINVAL);
+	near_text = diag_text(&near);
+	ck_assert_str_eq(near_text, "f:2: 'Yara=/nowhere/near/a': No such file or directory");
+	ck_assert_int_eq(conf_check(&c, NULL, &all), -EINVAL);
+	all_text = diag_text(&all);
+	ck_assert_ptr_nonnull(strstr(all_text, "f:3: 'Hashes=/nowhere/far/b': No such"));
+}
+END_TEST
+
 UNIT_MAIN("conf", conf_parse_empty_gives_defaults, conf_parse_every_key_is_taken,
           conf_parse_empty_value_gives_default_back,
           conf_parse_mount_auto_empties_the_list, conf_parse_bounds_are_inclusive,
@@ -304,4 +329,5 @@ UNIT_MAIN("conf", conf_parse_empty_gives_defaults, conf_parse_every_key_is_taken
           conf_parse_held_files_one_past_the_limit_is_an_error,
           conf_parse_archive_limits_one_past_are_errors,
           conf_parse_unknown_names_are_all_reported,
-          conf_parse_list_at_limit_passes_and_past_it_fails)
+          conf_parse_list_at_limit_passes_and_past_it_fails,
+          conf_check_looks_for_files_but_not_behind_a_server)
