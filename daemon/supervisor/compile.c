@@ -11,11 +11,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,6 +31,7 @@
 #define REUSE_FD   5
 #define CHILD_FDS  5
 #define BUDGET_BYTES 24 /* any number */
+#define END_MSEC   500 /* a killed process is usually gone in less than one */
 #define REUSE_BYTES (2 * DIGEST_MAX_BYTES + 16) /* a number, a colon, a digest */
 
 struct output {
@@ -289,6 +292,18 @@ int compile_start(sd_event *event, const struct conf *conf, const struct compile
 	return 0;
 }
 
+/* One that reads a file whose server does not answer cannot be killed until that does. It has nothing of ours to lose. */
+static void end_child(pid_t pid)
+{
+	_cleanup_(fd_closep) int fd = pidfd_open(pid, 0);
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	(void)kill(pid, SIGKILL);
+	if (fd >= 0)
+		(void)poll(&p, 1, END_MSEC);
+	(void)waitpid(pid, NULL, WNOHANG);
+}
+
 struct compile *compile_free(struct compile *c)
 {
 	if (!c)
@@ -296,10 +311,8 @@ struct compile *compile_free(struct compile *c)
 	c->child = sd_event_source_disable_unref(c->child);
 	c->out.io = sd_event_source_disable_unref(c->out.io);
 	c->err.io = sd_event_source_disable_unref(c->err.io);
-	if (c->pid > 0) {
-		(void)kill(c->pid, SIGKILL);
-		(void)waitpid(c->pid, NULL, 0);
-	}
+	if (c->pid > 0)
+		end_child(c->pid);
 	(void)fd_close(c->out.fd);
 	(void)fd_close(c->err.fd);
 	(void)fd_close(c->image_fd);
