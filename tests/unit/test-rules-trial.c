@@ -236,6 +236,22 @@ START_TEST(trial_dear_rule_is_named_with_its_file_and_line)
 }
 END_TEST
 
+/* There is no such run in the stock. */
+START_TEST(trial_rule_that_is_slow_on_a_run_of_one_letter_is_named)
+{
+	static const char *const texts[] = {
+		CHEAP, "rule slow { strings: $a = /aaaa([ab]|aa)+z0/ condition: $a }\n" CHEAP, NULL};
+	struct result r = try(texts, false, 0);
+	struct rules_row rule = row_of(&r, "1.yar", "slow");
+
+	ck_assert_int_eq(r.r, 0);
+	ck_assert_ptr_nonnull(rule.file);
+	ck_assert_uint_eq(rule.line, 1);
+	ck_assert_uint_gt(rule.nsec, 10 * NSEC_PER_MSEC);
+	done(&r);
+}
+END_TEST
+
 START_TEST(trial_budget_leaves_dear_files_out)
 {
 	static const char *const texts[] = {CHEAP, DEAR, NULL};
@@ -273,4 +289,5 @@ UNIT_MAIN("rules-trial", trial_good_rules_pass,
           trial_positive_that_does_not_match_is_told,
           trial_positives_find_rules_in_their_part,
           trial_dear_rule_is_named_with_its_file_and_line,
+          trial_rule_that_is_slow_on_a_run_of_one_letter_is_named,
           trial_budget_leaves_dear_files_out, trial_all_left_out_is_no_error)
