@@ -133,10 +133,11 @@ static void find_cpio(const uint8_t *buf, size_t len, struct found *f)
 		add(f, ARC_CPIO, 0, false);
 }
 
-/* Octal, with spaces or zeros around it. */
+/* Octal, a zero byte or spaces before it, a zero byte or a space behind: as GNU tar
+ * takes it. */
 static bool tar_number(const uint8_t *p, size_t n, uint32_t *ret)
 {
-	size_t i = 0;
+	size_t i = p[0] == '\0';
 
 	*ret = 0;
 	while (i < n && p[i] == ' ')
@@ -145,7 +146,7 @@ static bool tar_number(const uint8_t *p, size_t n, uint32_t *ret)
 		return false;
 	for (; i < n && p[i] >= '0' && p[i] <= '7'; i++)
 		*ret = *ret * 8 + (uint32_t)(p[i] - '0');
-	return true;
+	return i == n || p[i] == ' ' || p[i] == '\0';
 }
 
 /* The sum of its bytes, the sum itself taken as spaces; some old programs summed signed
