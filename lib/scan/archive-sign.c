@@ -241,7 +241,8 @@ static const struct embedded {
 	{ARC_CAB, false, "MSCF\0\0\0\0", 8, is_cab},
 };
 
-static void find_embedded(const uint8_t *buf, size_t len, struct found *f)
+static void find_embedded(const uint8_t *buf, size_t len, unsigned kinds,
+                          struct found *f)
 {
 	const uint8_t *end = buf + len;
 
@@ -249,6 +250,8 @@ static void find_embedded(const uint8_t *buf, size_t len, struct found *f)
 		const struct embedded *e = &embedded[i];
 		const uint8_t *p = buf;
 
+		if (!e->is_sure && !(kinds & 1U << e->kind))
+			continue;
 		while ((p = memmem(p, (size_t)(end - p), e->magic, e->magic_len)) &&
 		       !e->is_one(p, (size_t)(end - p)))
 			p++;
@@ -284,7 +287,8 @@ static void find_format(const uint8_t *buf, size_t len, struct found *f)
 		add(f, ARC_TAR, 0, true);
 }
 
-unsigned arc_signs(const uint8_t *buf, size_t len, struct arc_sign ret[ARC_SIGNS_MAX])
+unsigned arc_signs(const uint8_t *buf, size_t len, unsigned kinds,
+                   struct arc_sign ret[ARC_SIGNS_MAX])
 {
 	struct found f = {.signs = ret};
 
@@ -293,7 +297,7 @@ unsigned arc_signs(const uint8_t *buf, size_t len, struct arc_sign ret[ARC_SIGNS
 	find_format(buf, len, &f);
 	/* Also behind another archive: a member that is stored as it is is then read
 	 * twice, but one that hides behind the end of another is read. */
-	find_embedded(buf, len, &f);
+	find_embedded(buf, len, kinds, &f);
 	find_zip(buf, len, &f);
 	return f.n;
 }

@@ -16,6 +16,8 @@ struct arc_sign {
 
 /**
  * arc_signs() - every kind that @buf may be opened as
+ * @kinds: mask of those of interest: guesses at others, which take a search, are left
+ * out
  *
  * More than one, where a file was made to look different to different programs: each
  * reading counts. The caller must not take a reading that is not sure, and fails, for
@@ -23,7 +25,8 @@ struct arc_sign {
  *
  * Pure. Return: number of @ret, each kind at most once.
  */
-unsigned arc_signs(const uint8_t *buf, size_t len, struct arc_sign ret[ARC_SIGNS_MAX]);
+unsigned arc_signs(const uint8_t *buf, size_t len, unsigned kinds,
+                   struct arc_sign ret[ARC_SIGNS_MAX]);
 
 /* A stream of which nothing comes out: may it be one of no bytes, or did its reader not
  * understand it? Pure. */

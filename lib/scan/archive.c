@@ -347,7 +347,7 @@ static void walk_bytes(struct arc_walker *w, const uint8_t *buf, size_t len,
                        const char *name, unsigned depth)
 {
 	struct arc_sign signs[ARC_SIGNS_MAX];
-	const unsigned n = arc_signs(buf, len, signs);
+	const unsigned n = arc_signs(buf, len, w->limits.kinds, signs);
 
 	for (unsigned i = 0; i < n && !w->stop; i++) {
 		const bool is_on = w->limits.kinds & 1U << signs[i].kind;

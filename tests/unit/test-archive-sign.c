@@ -7,6 +7,7 @@
 
 #define BUF_BYTES ((size_t)256 << 10)
 
+static unsigned kinds = ARC_KINDS_ALL;
 static uint8_t *buf; /* zeros but for what a case puts there */
 
 static void begin(void)
@@ -32,7 +33,7 @@ static void put_le32(size_t at, uint32_t v)
 static const struct arc_sign *sign_of(enum arc_kind kind, size_t len)
 {
 	static struct arc_sign signs[ARC_SIGNS_MAX];
-	unsigned n = arc_signs(buf, len, signs);
+	unsigned n = arc_signs(buf, len, kinds, signs);
 
 	ck_assert_uint_le(n, ARC_SIGNS_MAX);
 	for (unsigned i = 0; i < n; i++)
@@ -155,6 +156,13 @@ START_TEST(signs_archives_behind_programs_where_they_fit)
 	buf[7025] = 1;
 	ck_assert(is_guess(ARC_CAB, 7100));
 	ck_assert(!sign_of(ARC_CAB, 7099));
+	kinds = ARC_KINDS_DEFAULT; /* nobody asks for guesses at what is off */
+	ck_assert(!sign_of(ARC_RAR, 7100) && !sign_of(ARC_CAB, 7100));
+	kinds = 0; /* but what is sure is told */
+	ck_assert(sign_of(ARC_7Z, 7100) == NULL);
+	buf[5006] = 0;
+	ck_assert(sign_of(ARC_7Z, 7100)->is_sure);
+	kinds = ARC_KINDS_ALL;
 	/* A word in a table of signatures does not end the search. */
 	PUT(4000, "7z\xbc\xaf\x27\x1c\7");
 	buf[5006] = 0;
