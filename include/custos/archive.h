@@ -44,8 +44,8 @@ struct arc_walk {
 /**
  * arc_global_init() - have the libraries load what they would load at first use
  *
- * Once per process, before any thread and before the seal. Return: 0 or a negative
- * errno.
+ * Once per process, before any thread and before the seal. Return: 0, or -EIO when
+ * libarchive cannot read.
  */
 int arc_global_init(void);
 

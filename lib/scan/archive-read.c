@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "custos/archive.h"
 #include "custos/clock.h"
 
 /* Between two looks at the clock. */
@@ -195,6 +196,13 @@ enum arc_step arc_data(struct arc_reader *rd, struct arc_piece *ret)
 	return is_fine(r) ? ARC_OK : failure(rd, r);
 }
 
+size_t arc_header_at(const struct arc_reader *rd)
+{
+	la_int64_t at = archive_read_header_position(rd->a);
+
+	return at < 0 ? rd->len : (size_t)MIN((uint64_t)at, (uint64_t)rd->len);
+}
+
 void arc_close(struct arc_reader *rd)
 {
 	if (rd->a)
@@ -207,11 +215,11 @@ void arc_close(struct arc_reader *rd)
 static const uint8_t warm[] =
 	"PK\3\4\x14\0\0\x08\0\0\0\0!\0\0\0\0\0\0\0\0\0\0\0\0\0\2\0\0\0\xc3\xa9"
 	"PK\1\2\x14\3\x14\0\0\x08\0\0\0\0!"
-        "\0\0\0\0\0\0\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0\0\0"
+	"\0\0\0\0\0\0\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0\0\0"
 	"\0\0\x80\1\0\0\0\0\xc3\xa9"
 	"PK\5\6\0\0\0\0\1\0\1\0\x30\0\0\0\x20\0\0\0\0"; /* and the NUL behind it */
 
-int arc_warm_up(void)
+int arc_global_init(void)
 {
 	struct arc_reader rd;
 	struct arc_entry entry;

@@ -42,13 +42,6 @@ struct arc_piece {
 };
 
 /**
- * arc_warm_up() - have the libraries load what they would load at first use
- *
- * Before the seal. Return: 0, or -EIO when libarchive cannot read.
- */
-int arc_warm_up(void);
-
-/**
  * arc_open() - open @buf with the one reader for @kind
  * @deadline: absolute, CLOCK_MONOTONIC: looked at whenever more of @buf is wanted
  *
@@ -68,5 +61,9 @@ enum arc_step arc_next(struct arc_reader *rd, struct arc_entry *ret);
 /* The next piece of the member's data. Return: as arc_next(). After ARC_END ret->offset
  * is the size of a member that ends with a hole, or less. */
 enum arc_step arc_data(struct arc_reader *rd, struct arc_piece *ret);
+
+/* Where the header lies that arc_next() has read last, in the bytes given to
+ * arc_open(). */
+size_t arc_header_at(const struct arc_reader *rd);
 
 void arc_close(struct arc_reader *rd);

@@ -17,14 +17,15 @@
 
 /* A comment of 65535 bytes may follow, and Info-ZIP does not ask whether it ends with
  * the file. */
-#define ZIP_END_BYTES  22
-#define ZIP_TAIL_BYTES (ZIP_END_BYTES + 65535)
-#define TAR_BLOCK      512
-#define ISO_MAGIC_AT   32769
-#define SEVEN_HEAD     32
-#define CAB_HEAD       36
-#define CPIO_BIN_HEAD  26
-#define CPIO_TYPE      0170000
+#define ZIP_END_BYTES   22
+#define ZIP_TAIL_BYTES  (ZIP_END_BYTES + 65535)
+#define TAR_BLOCK       512
+#define ISO_MAGIC_AT    32769
+#define SEVEN_HEAD      32
+#define CAB_HEAD        36
+#define CPIO_BIN_HEAD   26
+#define CPIO_TYPE       0170000
+#define CPIO_LAST_BYTES (110 + 16) /* header and name */
 /* Of a stream without bytes; gzip may add its name. */
 #define EMPTY_BYTES_MAX    64
 #define EMPTY_GZ_BYTES_MAX (EMPTY_BYTES_MAX + NAME_MAX + 1)
@@ -300,6 +301,20 @@ unsigned arc_signs(const uint8_t *buf, size_t len, unsigned kinds,
 	find_embedded(buf, len, kinds, &f);
 	find_zip(buf, len, &f);
 	return f.n;
+}
+
+size_t arc_cpio_end(const uint8_t *buf, size_t len, size_t at)
+{
+	static const char name[] = "TRAILER!!!"; /* with its zero byte */
+	const uint8_t *p = at < len ? memmem(buf + at, MIN(len - at, CPIO_LAST_BYTES),
+	                                     name, sizeof(name))
+	                            : NULL;
+
+	if (!p)
+		return len;
+	for (at = (size_t)(p - buf) + sizeof(name); at < len && buf[at] == 0;)
+		at++;
+	return at;
 }
 
 bool arc_may_be_empty(enum arc_kind filter, const uint8_t *buf, size_t len)

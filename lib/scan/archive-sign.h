@@ -28,6 +28,11 @@ struct arc_sign {
 unsigned arc_signs(const uint8_t *buf, size_t len, unsigned kinds,
                    struct arc_sign ret[ARC_SIGNS_MAX]);
 
+/* Where a cpio ends whose last header is at @at, and its padding: @len if that cannot
+ * be told. An initrd is several, one behind the other, the last of them compressed.
+ * Pure. */
+size_t arc_cpio_end(const uint8_t *buf, size_t len, size_t at);
+
 /* A stream of which nothing comes out: may it be one of no bytes, or did its reader not
  * understand it? Pure. */
 bool arc_may_be_empty(enum arc_kind filter, const uint8_t *buf, size_t len);

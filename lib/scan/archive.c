@@ -20,6 +20,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "archive-name.h"
 #include "archive-read.h"
 #include "archive-sign.h"
 #include "custos/clock.h"
@@ -53,11 +54,6 @@ struct level {
 };
 
 _Static_assert(ARC_DEPTH_MAX <= MEMBER_LEVELS_MAX, "a place can be told");
-
-int arc_global_init(void)
-{
-	return arc_warm_up();
-}
 
 static size_t align(size_t n, size_t to)
 {
@@ -248,20 +244,6 @@ static bool read_data(struct arc_walker *w, struct level *l,
 static void walk_bytes(struct arc_walker *w, const uint8_t *buf, size_t len,
                        const char *name, unsigned depth);
 
-/* What a stream holds is called as its file, without the last suffix. */
-static const char *stream_name(const char *name, char buf[NAME_MAX + 1])
-{
-	const char *slash = strrchr(name, '/');
-	const char *base = slash ? slash + 1 : name;
-	const char *dot = strrchr(base, '.');
-	size_t len = dot && dot != base ? (size_t)(dot - base) : strlen(base);
-
-	len = MIN(len, (size_t)NAME_MAX);
-	memcpy(buf, base, len);
-	buf[len] = '\0';
-	return buf;
-}
-
 /* Show the member, then what is in it; give its memory back. */
 static void show(struct arc_walker *w, const struct level *l, const char *name,
                  size_t len)
@@ -270,7 +252,8 @@ static void show(struct arc_walker *w, const struct level *l, const char *name,
 	const struct arc_member m = {
 		.buf = w->mem + w->used,
 		.len = len,
-		.name = arc_is_filter(l->sign->kind) ? stream_name(l->name, buf) : name,
+		.name = arc_is_filter(l->sign->kind) ? arc_stream_name(l->name, buf)
+	                                             : name,
 	};
 	const size_t used = w->used;
 	enum reason missed = REASON_NONE;
@@ -325,40 +308,74 @@ static bool walk_member(struct arc_walker *w, struct level *l)
 	return more && !w->stop;
 }
 
-static void walk_archive(struct arc_walker *w, const uint8_t *buf, size_t len,
-                         const char *name, const struct arc_sign *sign, unsigned depth)
+/* Return: where in @buf something else may follow; @len: nowhere. */
+static size_t walk_archive(struct arc_walker *w, const uint8_t *buf, size_t len,
+                           const char *name, const struct arc_sign *sign,
+                           unsigned depth)
 {
 	struct level l = {
 		.sign = sign, .depth = depth, .len = len - sign->offset, .name = name};
 	enum arc_step step;
+	size_t end = len;
 
-	w->place[depth - 1] = 0;
 	step = arc_open(&l.reader, sign->kind, buf + sign->offset, l.len, w->deadline);
 	if (step != ARC_OK)
 		(void)note_step(w, &l, depth - 1, step);
 	else
 		while (walk_member(w, &l))
 			;
+	if (step == ARC_OK && sign->kind == ARC_CPIO && !w->stop)
+		end = arc_cpio_end(buf, len, arc_header_at(&l.reader));
 	arc_close(&l.reader);
+	return end;
 }
 
-/* @depth: that its members would have. */
-static void walk_bytes(struct arc_walker *w, const uint8_t *buf, size_t len,
-                       const char *name, unsigned depth)
+/* Every reading of what lies at the beginning. Return: as walk_archive(). */
+static size_t walk_readings(struct arc_walker *w, const uint8_t *buf, size_t len,
+                            const char *name, unsigned depth, uint32_t n_before)
 {
 	struct arc_sign signs[ARC_SIGNS_MAX];
 	const unsigned n = arc_signs(buf, len, w->limits.kinds, signs);
+	size_t end = len;
 
 	for (unsigned i = 0; i < n && !w->stop; i++) {
 		const bool is_on = w->limits.kinds & 1U << signs[i].kind;
 
-		if (is_on && depth <= w->limits.depth)
-			walk_archive(w, buf, len, name, &signs[i], depth);
-		else if (is_on)
+		if (is_on && depth <= w->limits.depth) {
+			size_t at;
+
+			w->place[depth - 1] = n_before;
+			at = walk_archive(w, buf, len, name, &signs[i], depth);
+			end = MIN(end, at);
+		} else if (is_on) {
 			miss(w, depth - 1, REASON_ARC_DEPTH);
-		else if (signs[i].is_sure) /* nobody can say whether the others are
-		                              archives */
+		} else if (signs[i].is_sure) { /* the others may be no archives */
 			miss(w, depth - 1, REASON_ARC_FORMAT);
+		}
+	}
+	return end;
+}
+
+/* @depth: that its members would have. What follows counts as one more, so that there
+ * is an end. */
+static void walk_bytes(struct arc_walker *w, const uint8_t *buf, size_t len,
+                       const char *name, unsigned depth)
+{
+	uint32_t n_before = 0;
+
+	for (;;) {
+		const size_t end = walk_readings(w, buf, len, name, depth, n_before);
+
+		if (end == len || w->stop)
+			return;
+		if (w->walk->n_members >= w->limits.n_members) {
+			stop(w, depth, REASON_ARC_MEMBERS);
+			return;
+		}
+		w->walk->n_members++;
+		n_before = MAX(w->place[depth - 1], 1U) - 1; /* the last was none */
+		buf += end;
+		len -= end;
 	}
 }
 

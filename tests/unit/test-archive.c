@@ -219,6 +219,54 @@ START_TEST(walk_rpm_shows_its_files)
 }
 END_TEST
 
+/* As an initrd is made: microcode, padding, and all the rest, compressed. */
+START_TEST(walk_what_follows_a_cpio_is_walked)
+{
+	struct blob first = fixture_pack("newc", "none", NULL, two, 2), b = {0};
+	struct blob second = fixture_pack("newc", "gzip", NULL, &two[1], 1);
+	static const uint8_t padding[700];
+	struct arc_limits l = arc_limits_default;
+	struct seen s;
+	struct arc_walk w;
+
+	blob_add(&b, first.buf, first.len);
+	blob_add(&b, padding, sizeof(padding));
+	blob_add(&b, second.buf, second.len);
+	w = walk(&b, &s);
+	check_reason(&w, REASON_NONE);
+	ck_assert_uint_eq(s.n, 4);
+	check_member(&s, 1, two[1].name, two[1].data);
+	check_member(&s, 3, two[1].name, two[1].data); /* of member 3, the stream */
+	s = (struct seen){.stop_at = 4};
+	w = walk_with(&l, &b, &s);
+	check_place(&w.at, "3/1");
+	/* What the first holds does not end it. */
+	blob_free(&first);
+	first = fixture_pack_one("newc", "x", "TRAILER!!!\0 no end", 18);
+	b.len = 0;
+	blob_add(&b, first.buf, first.len);
+	blob_add(&b, second.buf, second.len);
+	w = walk(&b, &s);
+	check_reason(&w, REASON_NONE);
+	check_member(&s, s.n - 1, two[1].name, two[1].data);
+	/* Nor do many of them have no end. */
+	blob_free(&first);
+	first = fixture_pack("newc", "none", NULL, NULL, 0);
+	b.len = 0;
+	for (unsigned i = 0; i < 11; i++)
+		blob_add(&b, first.buf, first.len);
+	l.n_members = 10;
+	w = walk_with(&l, &b, &s);
+	check_reason(&w, REASON_NONE);
+	blob_add(&b, first.buf, first.len);
+	w = walk_with(&l, &b, &s);
+	check_reason(&w, REASON_ARC_MEMBERS);
+	blob_free(&first);
+	blob_free(&second);
+	blob_free(&b);
+}
+END_TEST
+
 START_TEST(walk_members_of_members_tells_their_place)
 {
 	struct blob gz = fixture_compress("gzip", "inmost", 6);
@@ -617,7 +665,8 @@ START_TEST(member_place_text_of_too_many_levels_is_cut)
 	struct member_place m = {.n = UINT32_MAX};
 	char text[MEMBER_PLACE_BYTES];
 
-	memset(m.number, 0xff, sizeof(m.number)); /* from the process that reads hostile files */
+	memset(m.number, 0xff,
+	       sizeof(m.number)); /* from the process that reads hostile files */
 	member_place_text(&m, text);
 	ck_assert_uint_eq(strlen(text), MEMBER_PLACE_BYTES - 1);
 	check_place(&(struct member_place){0}, "");
@@ -633,7 +682,7 @@ END_TEST
 
 UNIT_MAIN("archive", walk_each_format_shows_members, walk_ar_shows_members,
           walk_each_filter_shows_its_stream, walk_rpm_shows_its_files,
-          walk_members_of_members_tells_their_place,
+          walk_what_follows_a_cpio_is_walked, walk_members_of_members_tells_their_place,
           walk_depth_at_the_limit_and_past_it,
           walk_chain_of_filters_longer_than_libarchive_knows,
           walk_members_at_the_limit_and_past_it, walk_bytes_at_the_limit_and_past_it,
@@ -643,5 +692,5 @@ UNIT_MAIN("archive", walk_each_format_shows_members, walk_ar_shows_members,
           walk_after_the_callers_deadline_is_a_timeout,
           walk_stopped_by_its_caller_tells_where, walk_cancelled_ends_after_the_member,
           walk_member_that_cannot_be_judged_is_told, walk_kind_that_is_off_is_told,
-          walker_new_limits_out_of_bounds_are_refused, kinds_parse_names_and_words, member_place_text_of_too_many_levels_is_cut,
-          global_init_works)
+          walker_new_limits_out_of_bounds_are_refused, kinds_parse_names_and_words,
+          member_place_text_of_too_many_levels_is_cut, global_init_works)
