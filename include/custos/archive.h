@@ -22,8 +22,8 @@ struct arc_walk {
 	size_t len;
 	const char *name; /* of the file; NULL = "" */
 	nsec_t deadline;  /* of the caller, absolute, CLOCK_MONOTONIC */
-	const _Atomic bool
-		*cancel; /* NULL, or: true is as if the deadline had passed */
+	/* NULL, or: true is as if the deadline had passed */
+	const _Atomic bool *cancel;
 	/* For each member with data, in the order of the archive, before what is in it.
 	 * @deadline: the ceiling of time included. @ret_miss: may be set, to why the
 	 * member was not judged in full. Return: false ends the walk. */
@@ -31,12 +31,11 @@ struct arc_walk {
 	               enum reason *ret_miss);
 	void *userdata;
 
-	/* Result */
-	enum reason
-		reason; /* REASON_NONE: everything was read, or there is no archive;
-	                 * else what kept the first member from being read in full */
-	struct member_place at; /* where that was; when member() ended it, the member it
-	                           was called for */
+	/* Result. REASON_NONE: everything was read, or there is no archive; else what
+	 * kept the first member from being read in full. */
+	enum reason reason;
+	/* Where that was; when member() ended it, the member it was called for. */
+	struct member_place at;
 	unsigned n_members;
 	uint64_t n_bytes; /* unpacked */
 };
