@@ -22,8 +22,6 @@
 /* An anchor waits for the others, who have their deadlines. */
 #define OTHERS_PATIENCE_NSEC  (65 * NSEC_PER_SEC)
 #define ROUSE_NSEC    (500 * NSEC_PER_MSEC)
-/* A scanner that keeps its deadlines comes first. */
-#define AFTER_DEADLINE_NSEC (20 * NSEC_PER_MSEC)
 #define LOOK_MSEC     2
 #define DUE_LOOK_MSEC 20
 /* An open that began before the new marks were set may not have got as far as our queue. */
@@ -83,27 +81,6 @@ static void rouse(const struct keeper *k)
 	}
 }
 
-static bool may_deny(const struct keeper *k)
-{
-	return atomic_load(&k->shared->mode) != MODE_MONITOR;
-}
-
-/* A scanner that does not go on cannot keep deadlines either. */
-static void answer_late(struct keeper *k, nsec_t now)
-{
-	struct slots *s = shared_slots(k->shared);
-
-	for (uint32_t i = 0; i < N_SLOTS; i++) {
-		struct slot *slot = &s->slot[i];
-
-		if (slot->fd < FD_LOW || !slot_is_late(slot, now))
-			continue;
-		cache_clear(&k->cache); /* it may be an open for writing */
-		if (slot_answer_late(slot, FD_GROUP, now, may_deny(k)) == 0)
-			stats_add(&k->shared->stats, 0, COUNT_TIMEOUTS, 1);
-	}
-}
-
 /* Keeper and supervisor are gone: the little that can be done without rules. */
 static void stand_in(struct keeper *k, nsec_t *roused)
 {
@@ -111,7 +88,8 @@ static void stand_in(struct keeper *k, nsec_t *roused)
 
 	if (keeper_is_alive(k))
 		return;
-	answer_late(k, now - AFTER_DEADLINE_NSEC);
+	/* A scanner that does not go on cannot keep deadlines either; one that does comes first. */
+	watch_answer_late(k, now - AFTER_DEADLINE_NSEC);
 	if (now - *roused > ROUSE_NSEC) {
 		rouse(k);
 		*roused = now;
@@ -154,5 +132,5 @@ void finish_alone(struct keeper *k)
 	/* Whoever is left holds the group, and whoever waits for it would wait for ever. Files that were read and not
 	 * judged are answered as the policy says; for all others the kernel speaks (docs/adr/0035). */
 	end_others(k);
-	answer_late(k, SLOT_NO_DEADLINE - 1);
+	watch_answer_late(k, SLOT_NO_DEADLINE - 1);
 }

@@ -145,7 +145,11 @@ void loop_look(struct keeper *k, nsec_t now); /* is it over? */
 
 /* watch.c */
 void watch_children(struct keeper *k, nsec_t now); /* kill what hangs */
+/* An answer of ours may come before the scanner's: it is given the time of a wake-up first. */
+#define AFTER_DEADLINE_NSEC (20 * NSEC_PER_MSEC)
 void watch_deadlines(struct keeper *k, nsec_t now); /* answer what is late and nobody else answers */
+/* Answer what was due by @now, as its policy line says. Without rules: nobody is rescued. */
+void watch_answer_late(struct keeper *k, nsec_t now);
 int watch_tick_msec(const struct keeper *k);       /* how often to look */
 
 /* keeper.c */

@@ -27,9 +27,6 @@
 /* Past its deadline for so long without using the CPU: it waits in the kernel (lost.c).
  */
 #define BLOCKED_AFTER_NSEC (5 * NSEC_PER_SEC)
-/* An answer of ours may come before the scanner's: it is given the time of a wake-up
- * first. */
-#define AFTER_DEADLINE_NSEC (20 * NSEC_PER_MSEC)
 /* A scanner that has just been cloned has this long to start its threads and seal
  * itself. */
 #define SEAL_PATIENCE_NSEC (5 * NSEC_PER_SEC)
@@ -217,16 +214,11 @@ static bool is_lost(struct keeper *k, struct child *c, unsigned place, nsec_t no
 	return is_stuck(k, c, place, now) || is_stopped(k, c, place, now);
 }
 
-void watch_deadlines(struct keeper *k, nsec_t now)
+void watch_answer_late(struct keeper *k, nsec_t now)
 {
 	struct slots *s = shared_slots(k->shared);
 	bool may_deny = atomic_load(&k->shared->mode) != MODE_MONITOR;
 
-	if (!k->current.settings.rescue)
-		atomic_store(&k->shared->rescue_until, 0); /* a reload has turned it off */
-	/* A stopped scanner has a deadline thread that is stopped, too. */
-	if (!is_alone(k))
-		now -= AFTER_DEADLINE_NSEC;
 	for (uint32_t i = 0; i < N_SLOTS; i++) {
 		struct slot *slot = &s->slot[i];
 
@@ -239,6 +231,14 @@ void watch_deadlines(struct keeper *k, nsec_t now)
 		                                                     RESCUE_KEEPER, slot->pid)) == 0)
 			stats_add(&k->shared->stats, 0, COUNT_TIMEOUTS, 1);
 	}
+}
+
+void watch_deadlines(struct keeper *k, nsec_t now)
+{
+	if (!k->current.settings.rescue)
+		atomic_store(&k->shared->rescue_until, 0); /* a reload has turned it off */
+	/* A stopped scanner has a deadline thread that is stopped, too. */
+	watch_answer_late(k, is_alone(k) ? now : now - AFTER_DEADLINE_NSEC);
 }
 
 void watch_children(struct keeper *k, nsec_t now)

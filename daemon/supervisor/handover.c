@@ -45,6 +45,7 @@
 
 struct handover {
 	struct manager *m;
+	uid_t uid;                  /* of every pair's processes, and of nobody else's */
 	int fifo;                   /* ours: for both, so that readers never see the end of it while we live */
 	int heir;                   /* for the pair: for reading alone, the seal lets nothing out */
 	int predecessor;            /* writing end of the one before; -1: nobody is there */
@@ -102,13 +103,13 @@ static int open_predecessor(const char *path)
 	return fd_take(&fd);
 }
 
-int handover_new(struct manager *m, struct handover **ret)
+int handover_new(struct manager *m, uid_t uid, struct handover **ret)
 {
 	struct handover *h = calloc(1, sizeof(*h));
 
 	if (!h)
 		return -ENOMEM;
-	*h = (struct handover){.m = m, .fifo = -1, .heir = -1, .predecessor = -1};
+	*h = (struct handover){.m = m, .uid = uid, .fifo = -1, .heir = -1, .predecessor = -1};
 	*ret = h;
 	if (asprintf(&h->path, "%s/handover", m->runtime_dir) < 0)
 		h->path = NULL;
@@ -165,14 +166,31 @@ static void bury_strangers(const struct manager *m)
 	}
 }
 
-/* Does @pid hold the FIFO of the one before, where every process of a pair has it? */
+static bool has_uid(pid_t pid, uid_t uid)
+{
+	char path[64], status[1024];
+	_cleanup_(fd_closep) int fd = -1;
+	const char *line;
+	unsigned found;
+	ssize_t n;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)pid); /* fits */
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? 0 : read(fd, status, sizeof(status) - 1);
+	status[MAX(n, 0)] = '\0';
+	line = strstr(status, "\nUid:");
+	return line && sscanf(line, "\nUid: %u", &found) == 1 && found == uid;
+}
+
+/* Does @pid hold the FIFO of the one before, where every process of a pair has it? Of others nothing is looked at: a file of
+ * theirs may be of a server that does not answer. */
 static bool is_of_predecessor(const struct handover *h, pid_t pid)
 {
 	struct stat theirs, it;
 	char path[64];
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, FD_HEIR); /* fits */
-	return fstat(h->predecessor, &it) == 0 && stat(path, &theirs) == 0 && theirs.st_dev == it.st_dev &&
+	return has_uid(pid, h->uid) && fstat(h->predecessor, &it) == 0 && stat(path, &theirs) == 0 && theirs.st_dev == it.st_dev &&
 	       theirs.st_ino == it.st_ino;
 }
 

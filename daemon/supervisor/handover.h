@@ -15,9 +15,11 @@ struct handover;
  * Also makes the FIFO by which a later one will find ours. It takes its place in the runtime directory
  * only with handover_announce(): until then another custosd may be running, and this one be a mistake.
  *
+ * @uid: that pairs run under
+ *
  * Return: 0 or a negative errno.
  */
-int handover_new(struct manager *m, struct handover **ret);
+int handover_new(struct manager *m, uid_t uid, struct handover **ret);
 struct handover *handover_free(struct handover *h);
 
 /* For FD_HEIR of the pair. Borrowed. */

@@ -271,7 +271,7 @@ static int init_parts(struct manager *m)
 	int r = memory_new(m);
 
 	if (r == 0)
-		r = handover_new(m, &m->handover);
+		r = handover_new(m, uid, &m->handover);
 	if (r == 0)
 		r = history_new(&m->history);
 	if (r == 0)
