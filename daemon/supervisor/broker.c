@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +18,7 @@
 #include <unistd.h>
 
 #include "custos/cleanup.h"
+#include "custos/thread.h"
 
 #include "daemon/supervisor/cgroup.h"
 
@@ -167,22 +167,17 @@ static void *broker_main(void *arg)
 int broker_new(struct shared *shared, int kick_fd, struct broker **ret)
 {
 	struct broker *b = calloc(1, sizeof(*b));
-	sigset_t all, old;
 	int r;
 
 	if (!b)
 		return -ENOMEM;
 	b->shared = shared;
 	b->kick_fd = kick_fd;
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = pthread_create(&b->thread, NULL, broker_main, b);
-	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (r != 0) {
+	r = thread_start("broker", broker_main, b, &b->thread);
+	if (r < 0) {
 		free(b);
-		return -r;
+		return r;
 	}
-	(void)pthread_setname_np(b->thread, "broker");
 	*ret = b;
 	return 0;
 }

@@ -20,6 +20,7 @@
 
 #include "custos/cleanup.h"
 #include "custos/clock.h"
+#include "custos/thread.h"
 
 #include "daemon/supervisor/bundles-internal.h"
 #include "daemon/supervisor/journal.h"
@@ -263,7 +264,7 @@ static int start_job(struct bundles *b, int fd)
 		.from = fd,
 	};
 	b->job = job;
-	r = -pthread_create(&b->thread, NULL, job_main, b); /* signals are blocked */
+	r = thread_start("bundle", job_main, b, &b->thread);
 	if (r < 0) {
 		b->job = NULL;
 		free(job); /* the descriptor stays the caller's */

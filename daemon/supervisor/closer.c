@@ -10,13 +10,13 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "custos/cleanup.h"
 #include "custos/clock.h"
+#include "custos/thread.h"
 
 /* CLOSER_WAITING_ENOUGH, and what 64 connections can have received by then, 32 each,
  * twice (Scan copies). */
@@ -79,29 +79,13 @@ static void *closer_run(void *arg)
 /* Under the lock, or before there is a second thread. */
 static int start_thread(struct closer *c)
 {
-	pthread_attr_t attr;
-	pthread_t thread;
-	sigset_t all;
-	int r;
+	int r = thread_start("closer", closer_run, c, NULL);
 
-	sigfillset(&all);
-	r = pthread_attr_init(&attr);
-	if (r)
-		return -r;
-	/* Signals belong to the event loop, and nobody joins a thread that may be
-	 * stuck. */
-	r = pthread_attr_setsigmask_np(&attr, &all);
-	if (!r)
-		r = pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	if (!r)
-		r = pthread_create(&thread, &attr, closer_run, c);
-	(void)pthread_attr_destroy(&attr); /* cannot fail on Linux */
-	if (r)
-		return -r;
-	(void)pthread_setname_np(thread, "closer"); /* cosmetic */
-	c->n_threads++;
-	c->n_refs++;
-	return 0;
+	if (r == 0) {
+		c->n_threads++;
+		c->n_refs++;
+	}
+	return r;
 }
 
 int closer_new(struct closer **ret)

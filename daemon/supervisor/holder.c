@@ -27,6 +27,7 @@
 #include "custos/clock.h"
 #include "custos/fan.h"
 #include "custos/lease.h"
+#include "custos/thread.h"
 
 #include "daemon/shared.h"
 #include "daemon/supervisor/hold-mark.h"
@@ -308,7 +309,7 @@ static uint32_t raise_limit(void)
 
 static int start(struct holder *h)
 {
-	sigset_t set, all, old;
+	sigset_t set;
 	uint32_t n_fds = raise_limit();
 	int r;
 
@@ -323,13 +324,7 @@ static int start(struct holder *h)
 		r = hold_trees_new(h->marks.group, &h->trees);
 	if (r < 0)
 		return r;
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = -pthread_create(&h->thread, NULL, holder_main, h);
-	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (r == 0)
-		(void)pthread_setname_np(h->thread, "holder");
-	return r;
+	return thread_start("holder", holder_main, h, &h->thread);
 }
 
 static void release(struct holder *h)

@@ -16,7 +16,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -28,6 +27,7 @@
 
 #include "custos/cleanup.h"
 #include "custos/clock.h"
+#include "custos/thread.h"
 #include "entry-ring.h"
 
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
@@ -208,26 +208,6 @@ static void *journal_run(void *arg)
 	return NULL;
 }
 
-static int start_thread(struct journal *j)
-{
-	pthread_attr_t attr;
-	sigset_t all;
-	int r;
-
-	sigfillset(&all);
-	r = pthread_attr_init(&attr);
-	if (r)
-		return -r;
-	/* Signals belong to the event loop. */
-	r = pthread_attr_setsigmask_np(&attr, &all);
-	if (!r)
-		r = pthread_create(&j->thread, &attr, journal_run, j);
-	(void)pthread_attr_destroy(&attr); /* cannot fail on Linux */
-	if (!r)
-		(void)pthread_setname_np(j->thread, "journal"); /* cosmetic */
-	return -r;
-}
-
 int journal_new(bool to_stderr, struct journal **ret)
 {
 	struct journal *j;
@@ -251,7 +231,7 @@ int journal_new(bool to_stderr, struct journal **ret)
 	}
 	if (r == 0) {
 		j->n_refs = 2;
-		r = start_thread(j);
+		r = thread_start("journal", journal_run, j, &j->thread);
 		if (r < 0)
 			j->n_refs = 1;
 	}

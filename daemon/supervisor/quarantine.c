@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -20,6 +19,7 @@
 #include "custos/cleanup.h"
 #include "custos/clock.h"
 #include "custos/decide.h"
+#include "custos/thread.h"
 
 #include "daemon/supervisor/journal.h"
 #include "daemon/supervisor/quarantine-job.h"
@@ -228,20 +228,6 @@ static int open_host_root(int fallback)
 	return fd < 0 ? fcntl(fallback, F_DUPFD_CLOEXEC, 3) : fd;
 }
 
-static int start_thread(struct quarantine *q)
-{
-	sigset_t all, old;
-	int r;
-
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = pthread_create(&q->thread, NULL, quarantine_main, q);
-	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (r == 0)
-		(void)pthread_setname_np(q->thread, "quarantine");
-	return -r;
-}
-
 static void release(struct quarantine *q)
 {
 	struct job *job;
@@ -279,7 +265,7 @@ int quarantine_new(struct manager *m, int host_root, struct quarantine **ret)
 		              "no quarantine in %s: %s", m->state_dir, strerror(-r));
 	r = sd_event_add_io(m->event, &q->io, q->done_fd, EPOLLIN, on_done, q);
 	if (r >= 0)
-		r = start_thread(q);
+		r = thread_start("quarantine", quarantine_main, q, &q->thread);
 	if (r < 0) {
 		release(q);
 		return r;

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "custos/cleanup.h"
+#include "custos/thread.h"
 
 #define FILE_NAME "rules.kept"
 #define NEW_NAME  "rules.kept.new"
@@ -157,7 +158,7 @@ void rules_kept_store(struct rules_kept *k, int image_fd,
 		memcpy(s->header.magic, KEPT_MAGIC, sizeof(s->header.magic));
 		memcpy(s->header.key, key, sizeof(s->header.key));
 		k->storing = s->dir_fd >= 0 &&
-		             pthread_create(&k->thread, NULL, store_main, s) == 0;
+		             thread_start("rules-kept", store_main, s, &k->thread) == 0;
 	}
 	if (k->storing)
 		return;
