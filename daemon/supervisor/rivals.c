@@ -53,7 +53,7 @@ struct rivals {
 	char reason[REASON_BYTES];
 };
 
-/* Is the file system of this mark watched by us? One of a mount namespace that is not the host's may be, too. */
+/* Is the file system of this mark watched by us? Those of other mount namespaces are not looked at. */
 static bool meets_ours(void *userdata, const struct fan_owner_mark *mark)
 {
 	const struct rivals *r = userdata;
