@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #ifdef HAVE_LIBURING
 #include <liburing.h>
 #endif
