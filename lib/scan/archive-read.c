@@ -28,7 +28,7 @@ static const struct {
 	int (*enable)(struct archive *);
 	int filter;
 } readers[N_ARC_KINDS] = {
-	[ARC_ZIP] = {.enable = archive_read_support_format_zip},
+	[ARC_ZIP] = {.enable = archive_read_support_format_zip_streamable},
 	[ARC_TAR] = {.enable = archive_read_support_format_tar},
 	[ARC_CPIO] = {.enable = archive_read_support_format_cpio},
 	[ARC_7Z] = {.enable = archive_read_support_format_7zip},
@@ -106,33 +106,37 @@ static bool is_fine(int r)
 	return r == ARCHIVE_OK || r == ARCHIVE_WARN;
 }
 
-static int enable(struct archive *a, enum arc_kind kind)
+static int enable(struct archive *a, const struct arc_sign *sign)
 {
 	int r;
 
-	if (!arc_is_filter(kind)) {
-		r = readers[kind].enable(a);
+	if (sign->by_list)
+		return archive_read_support_format_zip_seekable(a);
+	if (!arc_is_filter(sign->kind)) {
+		r = readers[sign->kind].enable(a);
 		/* two formats by one name */
-		return is_fine(r) && kind == ARC_RAR
+		return is_fine(r) && sign->kind == ARC_RAR
 		               ? archive_read_support_format_rar5(a)
 		               : r;
 	}
-	r = archive_read_append_filter(a, readers[kind].filter);
+	r = archive_read_append_filter(a, readers[sign->kind].filter);
 	/* no bidding: whatever comes out is the member */
 	return is_fine(r) ? archive_read_set_format(a, ARCHIVE_FORMAT_RAW) : r;
 }
 
-enum arc_step arc_open(struct arc_reader *rd, enum arc_kind kind, const void *buf,
-                       size_t len, nsec_t deadline)
+enum arc_step arc_open(struct arc_reader *rd, const struct arc_sign *sign,
+                       const uint8_t *buf, nsec_t deadline)
 {
 	int r;
 
-	*rd = (struct arc_reader){
-		.buf = buf, .len = len, .deadline = deadline, .kind = kind};
+	*rd = (struct arc_reader){.buf = buf + sign->offset,
+	                          .len = sign->len,
+	                          .deadline = deadline,
+	                          .kind = sign->kind};
 	rd->a = archive_read_new();
 	if (!rd->a)
 		return ARC_NOMEM;
-	if (!is_fine(enable(rd->a, kind)) ||
+	if (!is_fine(enable(rd->a, sign)) ||
 	    archive_read_set_read_callback(rd->a, on_read) < 0 ||
 	    archive_read_set_skip_callback(rd->a, on_skip) < 0 ||
 	    archive_read_set_seek_callback(rd->a, on_seek) < 0 ||
@@ -142,7 +146,7 @@ enum arc_step arc_open(struct arc_reader *rd, enum arc_kind kind, const void *bu
 	if (is_fine(r))
 		return ARC_OK;
 	/* of a format nothing has been done but to look at it */
-	return rd->late || archive_errno(rd->a) == ENOMEM || arc_is_filter(kind)
+	return rd->late || archive_errno(rd->a) == ENOMEM || arc_is_filter(rd->kind)
 	               ? failure(rd, r)
 	               : ARC_OTHER;
 }
@@ -221,10 +225,12 @@ static const uint8_t warm[] =
 
 int arc_global_init(void)
 {
+	static const struct arc_sign sign = {
+		.kind = ARC_ZIP, .len = sizeof(warm), .by_list = true};
 	struct arc_reader rd;
 	struct arc_entry entry;
 	struct arc_piece piece;
-	bool ok = arc_open(&rd, ARC_ZIP, warm, sizeof(warm), UINT64_MAX) == ARC_OK &&
+	bool ok = arc_open(&rd, &sign, warm, UINT64_MAX) == ARC_OK &&
 	          arc_next(&rd, &entry) == ARC_OK && arc_data(&rd, &piece) == ARC_END &&
 	          arc_next(&rd, &entry) == ARC_END;
 

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "archive-sign.h"
 #include "custos/archive-kind.h"
 
 enum arc_step {
@@ -42,7 +43,7 @@ struct arc_piece {
 };
 
 /**
- * arc_open() - open @buf with the one reader for @kind
+ * arc_open() - open the archive that @sign tells of in @buf, with the one reader for it
  * @deadline: absolute, CLOCK_MONOTONIC: looked at whenever more of @buf is wanted
  *
  * A filter is undone once, whatever comes out: what it holds is its one member, without
@@ -51,8 +52,8 @@ struct arc_piece {
  * Context: allocates. Return: ARC_OK, ARC_OTHER, ARC_DAMAGED, ARC_LATE or ARC_NOMEM.
  * @rd is to be closed in any case.
  */
-enum arc_step arc_open(struct arc_reader *rd, enum arc_kind kind, const void *buf,
-                       size_t len, nsec_t deadline);
+enum arc_step arc_open(struct arc_reader *rd, const struct arc_sign *sign,
+                       const uint8_t *buf, nsec_t deadline);
 
 /* The next member. Return: ARC_OK, ARC_END, ARC_BROKEN, ARC_DAMAGED, ARC_LOCKED,
  * ARC_LATE, ARC_NOMEM. */
@@ -62,8 +63,7 @@ enum arc_step arc_next(struct arc_reader *rd, struct arc_entry *ret);
  * is the size of a member that ends with a hole, or less. */
 enum arc_step arc_data(struct arc_reader *rd, struct arc_piece *ret);
 
-/* Where the header lies that arc_next() has read last, in the bytes given to
- * arc_open(). */
+/* Where the header lies that arc_next() has read last, from where the archive begins. */
 size_t arc_header_at(const struct arc_reader *rd);
 
 void arc_close(struct arc_reader *rd);

@@ -7,7 +7,7 @@
  * so it is looked for here and not by the readers.
  *
  * Nothing is found by guessing at every offset, with exceptions that real
- * programs make: a zip is found by its end, and 7z, rar and cab are looked for behind a
+ * programs make: a zip is found by its end (archive-zip), and 7z, rar and cab are looked for behind a
  * program.
  */
 #include "archive-sign.h"
@@ -15,10 +15,9 @@
 #include <limits.h>
 #include <string.h>
 
-/* A comment of 65535 bytes may follow, and Info-ZIP does not ask whether it ends with
- * the file. */
-#define ZIP_END_BYTES   22
-#define ZIP_TAIL_BYTES  (ZIP_END_BYTES + 65535)
+#include "archive-bytes.h"
+#include "archive-zip.h"
+
 #define TAR_BLOCK       512
 #define ISO_MAGIC_AT    32769
 #define SEVEN_HEAD      32
@@ -35,24 +34,10 @@
 	((len) >= (at) + sizeof(text) - 1 &&                                           \
 	 memcmp((buf) + (at), text, sizeof(text) - 1) == 0)
 
-static uint32_t le16(const uint8_t *p)
-{
-	return (uint32_t)p[0] | (uint32_t)p[1] << 8;
-}
-
-static uint32_t le32(const uint8_t *p)
-{
-	return le16(p) | le16(p + 2) << 16;
-}
-
-static uint64_t le64(const uint8_t *p)
-{
-	return le32(p) | (uint64_t)le32(p + 4) << 32;
-}
-
 struct found {
 	struct arc_sign *signs;
 	unsigned n;
+	size_t len; /* of all */
 };
 
 static void add(struct found *f, enum arc_kind kind, size_t offset, bool is_sure)
@@ -61,7 +46,10 @@ static void add(struct found *f, enum arc_kind kind, size_t offset, bool is_sure
 		if (f->signs[i].kind == kind)
 			return;
 	if (f->n < ARC_SIGNS_MAX)
-		f->signs[f->n++] = (struct arc_sign){kind, offset, is_sure};
+		f->signs[f->n++] = (struct arc_sign){.kind = kind,
+		                                      .offset = offset,
+		                                      .len = f->len - offset,
+		                                      .is_sure = is_sure};
 }
 
 /* A frame that zstd and lz4 skip, both alike. */
@@ -168,47 +156,6 @@ static bool is_tar(const uint8_t *buf, size_t len)
 	return sum == told || sum_signed == (int32_t)told;
 }
 
-/* The end of a zip, if the list of members lies where it says, or says that it is too
- * far. */
-static bool is_zip_end(const uint8_t *buf, size_t at)
-{
-	const uint8_t *p = buf + at;
-	uint64_t size = le32(p + 12);
-
-	if (memcmp(p, "PK\5\6", 4) != 0)
-		return false;
-	if (size == UINT32_MAX || le32(p + 16) == UINT32_MAX ||
-	    le16(p + 10) == UINT16_MAX)
-		return at >= 20 && memcmp(p - 20, "PK\6\7", 4) == 0;
-	return le16(p + 10) > 0 && size >= 4 && size <= at &&
-	       memcmp(p - size, "PK\1\2", 4) == 0;
-}
-
-static void find_zip(const uint8_t *buf, size_t len, struct found *f)
-{
-	const size_t least = len > ZIP_TAIL_BYTES ? len - ZIP_TAIL_BYTES : 0;
-
-	/* The first of: a member, the end of one without members, those of one in
-	 * parts. */
-	if (IS_AT(buf, len, 0, "PK\3\4") || IS_AT(buf, len, 0, "PK\5\6") ||
-	    IS_AT(buf, len, 0, "PK\7\x08PK\3\4") || IS_AT(buf, len, 0, "PK00PK\3\4")) {
-		add(f, ARC_ZIP, 0, true);
-		return;
-	}
-	for (size_t at = len; at >= least + ZIP_END_BYTES; at--) {
-		const uint8_t *p =
-			memrchr(buf + least, 'P', at - least - ZIP_END_BYTES + 1);
-
-		if (!p)
-			return;
-		at = (size_t)(p - buf) + ZIP_END_BYTES;
-		if (is_zip_end(buf, (size_t)(p - buf))) {
-			add(f, ARC_ZIP, 0, true);
-			return;
-		}
-	}
-}
-
 static bool is_7z(const uint8_t *p, size_t left)
 {
 	/* version 0, and a list of members that fits behind it */
@@ -291,7 +238,7 @@ static void find_format(const uint8_t *buf, size_t len, struct found *f)
 unsigned arc_signs(const uint8_t *buf, size_t len, unsigned kinds,
                    struct arc_sign ret[ARC_SIGNS_MAX])
 {
-	struct found f = {.signs = ret};
+	struct found f = {.signs = ret, .len = len};
 
 	find_filter(buf, len, &f);
 	find_cpio(buf, len, &f);
@@ -299,7 +246,8 @@ unsigned arc_signs(const uint8_t *buf, size_t len, unsigned kinds,
 	/* Also behind another archive: a member that is stored as it is is then read
 	 * twice, but one that hides behind the end of another is read. */
 	find_embedded(buf, len, kinds, &f);
-	find_zip(buf, len, &f);
+	if (f.n < ARC_SIGNS_MAX && arc_zip_find(buf, len, &ret[f.n]))
+		f.n++;
 	return f.n;
 }
 

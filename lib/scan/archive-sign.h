@@ -8,8 +8,10 @@
 
 struct arc_sign {
 	enum arc_kind kind;
-	size_t offset; /* where the archive begins: programs may lie before it */
+	size_t offset, len; /* of the archive: programs may lie before it, others behind it */
 	bool is_sure; /* it is one, perhaps a damaged one; else it may be none at all */
+	bool is_damaged; /* whatever its reader says */
+	bool by_list; /* a zip: to be read by the list at its end, not from its begin */
 };
 
 #define ARC_SIGNS_MAX 8

@@ -313,12 +313,13 @@ static size_t walk_archive(struct arc_walker *w, const uint8_t *buf, size_t len,
                            const char *name, const struct arc_sign *sign,
                            unsigned depth)
 {
-	struct level l = {
-		.sign = sign, .depth = depth, .len = len - sign->offset, .name = name};
+	struct level l = {.sign = sign, .depth = depth, .len = sign->len, .name = name};
 	enum arc_step step;
 	size_t end = len;
 
-	step = arc_open(&l.reader, sign->kind, buf + sign->offset, l.len, w->deadline);
+	if (sign->is_damaged)
+		miss(w, depth - 1, REASON_ARC_DAMAGED);
+	step = arc_open(&l.reader, sign, buf, w->deadline);
 	if (step != ARC_OK)
 		(void)note_step(w, &l, depth - 1, step);
 	else
