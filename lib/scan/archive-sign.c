@@ -52,34 +52,45 @@ static void add(struct found *f, enum arc_kind kind, size_t offset, bool is_sure
 		                                      .is_sure = is_sure};
 }
 
-/* A frame that zstd and lz4 skip, both alike. */
-static bool is_skippable(const uint8_t *buf, size_t len)
+/* Frames that programs for zstd and lz4 skip, both alike. Return: behind them; @len: one
+ * does not end. */
+static size_t skip_frames(const uint8_t *buf, size_t len)
 {
-	return len >= 8 && (le32(buf) & 0xfffffff0U) == 0x184d2a50U;
+	size_t at = 0;
+
+	while (len - at >= 8 && (le32(buf + at) & 0xfffffff0U) == 0x184d2a50U) {
+		const size_t bytes = le32(buf + at + 4);
+
+		if (bytes > len - at - 8)
+			return len;
+		at += 8 + bytes;
+	}
+	return at;
 }
 
 static void find_filter(const uint8_t *buf, size_t len, struct found *f)
 {
+	const size_t at = skip_frames(buf, len);
+
+	/* zstd(1) goes on with whatever it knows */
+	buf += at;
+	len -= at;
 	if (IS_AT(buf, len, 0, "\x1f\x8b\x08") && len > 3)
-		add(f, ARC_GZ, 0, (buf[3] & 0xe0) == 0);
+		add(f, ARC_GZ, at, (buf[3] & 0xe0) == 0);
 	if (len >= 10 && memcmp(buf, "BZh", 3) == 0 && buf[3] >= '1' && buf[3] <= '9' &&
 	    (IS_AT(buf, len, 4, "1AY&SY") || IS_AT(buf, len, 4, BZIP2_END)))
-		add(f, ARC_BZ2, 0, true);
+		add(f, ARC_BZ2, at, true);
 	if (IS_AT(buf, len, 0,
 	          "\xfd"
 	          "7zXZ\0"))
-		add(f, ARC_XZ, 0, true);
+		add(f, ARC_XZ, at, true);
 	if (IS_AT(buf, len, 0, "\x28\xb5\x2f\xfd"))
-		add(f, ARC_ZSTD, 0, true);
+		add(f, ARC_ZSTD, at, true);
 	if (IS_AT(buf, len, 0, "\x04\x22\x4d\x18") ||
 	    IS_AT(buf, len, 0, "\x02\x21\x4c\x18"))
-		add(f, ARC_LZ4, 0, true);
-	if (is_skippable(buf, len)) {
-		add(f, ARC_ZSTD, 0, false);
-		add(f, ARC_LZ4, 0, false);
-	}
+		add(f, ARC_LZ4, at, true);
 	if (IS_AT(buf, len, 0, "\xed\xab\xee\xdb"))
-		add(f, ARC_RPM, 0, true);
+		add(f, ARC_RPM, at, true);
 }
 
 static bool all_digits(const uint8_t *buf, size_t len, size_t n, const char *digits)

@@ -105,6 +105,28 @@ START_TEST(zeros_before_the_payload_hide_nothing)
 }
 END_TEST
 
+/* As pzstd(1) writes it, of more bytes than an empty stream may have. */
+START_TEST(stream_behind_a_frame_to_skip_is_read)
+{
+	static const uint8_t skip[12] = {0x50, 0x2a, 0x4d, 0x18, 4, 0, 0, 0, 1, 2, 3, 4};
+	static const char *const filters[] = {"zstd", "lz4", "gzip"};
+	char data[1000 + EVIL_LEN];
+
+	for (size_t i = 0; i < 1000; i++)
+		data[i] = (char)(i * i >> 3);
+	memcpy(data + 1000, EVIL, EVIL_LEN);
+	for (size_t i = 0; i < ARRAY_SIZE(filters); i++) {
+		struct blob stream = fixture_compress(filters[i], data, sizeof(data)), b = {0};
+
+		blob_add(&b, skip, sizeof(skip));
+		blob_add(&b, stream.buf, stream.len);
+		check_found(&b);
+		blob_free(&b);
+		blob_free(&stream);
+	}
+}
+END_TEST
+
 START_TEST(every_reading_of_an_ambiguous_file_counts)
 {
 	struct blob gz = fixture_compress("gzip", "harmless", 8),
@@ -495,6 +517,7 @@ START_TEST(what_is_no_archive_is_left_alone)
 END_TEST
 
 UNIT_MAIN("archive-hostile", zeros_before_the_payload_hide_nothing,
+          stream_behind_a_frame_to_skip_is_read,
           every_reading_of_an_ambiguous_file_counts, archive_behind_a_program_is_found,
           tar_with_a_first_header_that_is_damaged_is_told,
           zip_behind_a_program_with_a_long_comment_is_found,

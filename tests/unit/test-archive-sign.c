@@ -240,16 +240,28 @@ START_TEST(signs_the_others_by_their_first_bytes)
 }
 END_TEST
 
-START_TEST(signs_frame_to_skip_is_a_guess_at_both)
+/* pzstd(1) writes such a frame before each of its own. */
+START_TEST(signs_stream_behind_frames_to_skip)
 {
 	begin();
 	PUT(0, "\x5f\x2a\x4d\x18");
-	ck_assert(is_guess(ARC_ZSTD, 8) && is_guess(ARC_LZ4, 8));
-	ck_assert(!sign_of(ARC_ZSTD, 7));
+	buf[4] = 3;
+	ck_assert(!sign_of(ARC_ZSTD, 400) && !sign_of(ARC_LZ4, 400));
+	PUT(11, "\x50\x2a\x4d\x18"); /* of no bytes */
+	PUT(19, "\x28\xb5\x2f\xfd");
+	ck_assert(sign_of(ARC_ZSTD, 400)->is_sure);
+	ck_assert_uint_eq(sign_of(ARC_ZSTD, 400)->offset, 19);
+	ck_assert_uint_eq(sign_of(ARC_ZSTD, 400)->len, 381);
+	ck_assert(!sign_of(ARC_LZ4, 400) && !sign_of(ARC_ZSTD, 22));
+	PUT(19, "\4\"M\x18");
+	ck_assert(sign_of(ARC_LZ4, 400)->is_sure);
+	buf[4] = 0xff; /* a frame that does not end */
+	buf[7] = 0xff;
+	ck_assert(!sign_of(ARC_LZ4, 400));
 }
 END_TEST
 
 UNIT_MAIN("archive-sign", signs_tar_by_a_sum_that_is_a_number,
           signs_tar_by_its_magic_whatever_its_sum, signs_zip_by_its_end_within_64_kib,
           signs_archives_behind_programs_where_they_fit, signs_cpio_by_whole_headers,
-          signs_the_others_by_their_first_bytes, signs_frame_to_skip_is_a_guess_at_both)
+          signs_the_others_by_their_first_bytes, signs_stream_behind_frames_to_skip)
