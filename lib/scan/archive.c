@@ -129,9 +129,8 @@ static bool is_late(struct arc_walker *w, unsigned n)
 {
 	const nsec_t now = clock_now();
 	/* Relaxed: nothing is published by it. */
-	const bool cancelled =
-		w->walk->cancel &&
-		atomic_load_explicit(w->walk->cancel, memory_order_relaxed);
+	const bool cancelled = w->walk->cancel &&
+	                       atomic_load_explicit(w->walk->cancel, memory_order_relaxed);
 
 	if (now < w->deadline && !cancelled)
 		return false;
@@ -212,7 +211,8 @@ static bool is_short(const struct level *l, const struct arc_entry *entry, size_
 {
 	if (!arc_is_filter(l->sign->kind))
 		return entry->has_size && len < entry->n_bytes;
-	return len == 0 && !arc_may_be_empty(l->sign->kind, l->reader.buf, l->len);
+	return len == 0 && l->sign->is_sure &&
+	       !arc_may_be_empty(l->sign->kind, l->reader.buf, l->len);
 }
 
 /* The member's data, behind what is used. Return: the archive may have more members. */

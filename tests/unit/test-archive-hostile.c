@@ -499,6 +499,11 @@ START_TEST(what_is_no_archive_is_left_alone)
 		FILE_OF("\x50\x2a\x4d\x18\xff\xff\xff\xff a frame to skip that never "
 	                "ends"),
 		FILE_OF("text PK\5\6 text PK\5\6 and on and on and on and on and on"),
+		FILE_OF("\x1f\x8b\x08\xff as no gzip begins, and longer than one that holds nothing "
+	                "at all may be: 64 bytes, a name of 255, and the zero byte behind it. "
+	                "................................................................"
+	                "................................................................"
+	                "................................................................"),
 		FILE_OF("table: 7z\xbc\xaf\x27\x1c, Rar!\x1a\x07, PK\3\4, "
 	                "\x1f\x8b\x08, !<arch>"),
 	};
