@@ -6,7 +6,7 @@
 
 #include "custos/types.h"
 
-/* Rows beyond are left out: the dearest come first. */
+/* Rows beyond are left out: the dearest come first, and what is in force takes half of them. */
 #define RULES_REPORT_ROWS_MAX 256
 #define RULES_REPORT_TEXT_MAX 4096 /* bytes of one text in it; longer ones are cut */
 
@@ -53,7 +53,7 @@ struct rules_report {
 
 /* --- writing --- */
 
-/* Texts are copied. Past RULES_REPORT_ROWS_MAX nothing is added. Return: 0 or -ENOMEM. */
+/* Texts are copied. Past RULES_REPORT_ROWS_MAX, or the share of the row's state, nothing is added. Return: 0 or -ENOMEM. */
 int rules_report_add(struct rules_report *r, const struct rules_row *row);
 /* Only of a report that was written. */
 void rules_report_deinit(struct rules_report *r);

@@ -56,13 +56,20 @@ static void put(struct rules_report *r, const void *data, size_t len)
 	r->len += len;
 }
 
+/* What is slow is added first, and leaves room for what is left out. */
+static const uint32_t rows_max[] = {
+	[RULES_IN_FORCE] = RULES_REPORT_ROWS_MAX / 2,
+	[RULES_OVER_BUDGET] = RULES_REPORT_ROWS_MAX / 4 * 3,
+	[RULES_UNFIT] = RULES_REPORT_ROWS_MAX,
+};
+
 int rules_report_add(struct rules_report *r, const struct rules_row *row)
 {
 	const char *const texts[] = {row->file, row->rule, row->why};
 	struct row_head h = {.nsec = row->nsec, .line = row->line,
 	                     .state = (uint16_t)row->state, .windows = row->windows};
 
-	if (r->n_rows == RULES_REPORT_ROWS_MAX)
+	if (r->n_rows >= rows_max[row->state])
 		return 0;
 	for (unsigned i = 0; i < 3; i++)
 		h.len[i] = (uint32_t)strnlen(texts[i], RULES_REPORT_TEXT_MAX);

@@ -120,7 +120,7 @@ START_TEST(report_add_has_its_limits)
 {
 	static char text[RULES_REPORT_TEXT_MAX + 2];
 	struct rules_report r = RULES_REPORT_NULL;
-	struct rules_row row = {.file = text, .rule = "", .why = ""};
+	struct rules_row row = {.file = text, .rule = "", .why = "", .state = RULES_UNFIT};
 	size_t at = 0;
 
 	memset(text, 'x', RULES_REPORT_TEXT_MAX);
@@ -147,6 +147,29 @@ START_TEST(report_write_tells_of_the_sink)
 }
 END_TEST
 
+/* Rows of what is slow must not take the place of what is left out. */
+START_TEST(report_has_room_for_what_is_left_out)
+{
+	struct rules_report r = RULES_REPORT_NULL;
+	struct rules_row row = {.file = "/r/slow.yar", .rule = "", .why = "", .nsec = 1};
+	unsigned n[RULES_UNFIT + 1] = {0};
+	size_t at = 0;
+
+	for (unsigned state = 0; state <= RULES_UNFIT; state++)
+		for (unsigned i = 0; i < 2 * RULES_REPORT_ROWS_MAX; i++) {
+			row.state = (enum rules_state)state;
+			ck_assert_int_eq(rules_report_add(&r, &row), 0);
+		}
+	while (rules_report_next(&r, &at, &row))
+		n[row.state]++;
+	ck_assert_uint_eq(n[RULES_IN_FORCE], RULES_REPORT_ROWS_MAX / 2);
+	ck_assert_uint_eq(n[RULES_OVER_BUDGET], RULES_REPORT_ROWS_MAX / 4);
+	ck_assert_uint_eq(n[RULES_UNFIT], RULES_REPORT_ROWS_MAX / 4);
+	rules_report_deinit(&r);
+}
+END_TEST
+
 UNIT_MAIN("rules-report", report_open_gives_what_was_written,
           report_open_cut_or_longer_is_refused, report_open_changed_is_refused_or_whole,
-          report_add_has_its_limits, report_write_tells_of_the_sink)
+          report_add_has_its_limits, report_write_tells_of_the_sink,
+          report_has_room_for_what_is_left_out)
