@@ -7,8 +7,8 @@
  * so it is looked for here and not by the readers.
  *
  * Nothing is found by guessing at every offset, with exceptions that real
- * programs make: a zip is found by its end (archive-zip), and 7z, rar and cab are looked for behind a
- * program.
+ * programs make: a zip is found by its end (archive-zip), and 7z, rar and cab are looked
+ * for behind a program.
  */
 #include "archive-sign.h"
 

@@ -237,18 +237,26 @@ static int compile_parts(struct set *set, struct rules_compiled *c)
 	return r;
 }
 
+/* Again without those that are left out, if there may be more: rules that match what this
+ * host needs must not come into force because too many do. */
 static int try_parts(struct set *set, struct rules_trial *ask, struct rules_compiled *c)
 {
-	struct trial t = {.ask = ask, .rules = &c->rules, .sources = set->sources,
-	                  .n = set->n, .left_out = set->left_out, .d = set->job.d};
-	const uint64_t n_before = ask->report.tried.n_left_out;
+	struct trial t;
+	uint64_t n_before;
 	int r;
 
 	ask->report.tried.n_files = set->n;
 	ask->report.tried.n_rules = c->rules.n_rules;
-	r = trial_run(&t);
-	if (r == 0 && ask->report.tried.n_left_out > n_before)
-		r = compile_parts(set, c); /* the others were tried beside them */
+	do {
+		n_before = ask->report.tried.n_left_out;
+		t = (struct trial){.ask = ask, .rules = &c->rules, .sources = set->sources,
+		                   .n = set->n, .left_out = set->left_out, .d = set->job.d};
+		ask->report.tried.n_stock = ask->report.tried.stock_bytes = 0;
+		ask->report.tried.n_positives = 0;
+		r = trial_run(&t);
+		if (r == 0 && ask->report.tried.n_left_out > n_before)
+			r = compile_parts(set, c); /* the others were tried beside them */
+	} while (r == 0 && trial_is_full(&t) && ask->report.tried.n_left_out > n_before);
 	return r;
 }
 

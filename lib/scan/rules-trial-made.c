@@ -240,7 +240,7 @@ static void make_all(struct making *m)
 	struct trial *t = m->t;
 
 	for (size_t i = 0; i < t->n && t->error == 0; i++) {
-		if (clock_thread() >= m->end || t->n_failures == TRIAL_FAILURES_MAX)
+		if (clock_thread() >= m->end || trial_is_full(t))
 			return;
 		if (t->left_out[i])
 			continue;

@@ -64,6 +64,11 @@ void trial_fail(struct trial *t, size_t i, const char *rule, unsigned line,
 	}
 }
 
+bool trial_is_full(const struct trial *t)
+{
+	return t->n_failed == TRIAL_FAILURES_MAX || t->n_failures == TRIAL_FAILURES_MAX;
+}
+
 size_t trial_source(const struct trial *t, const YR_RULE *rule)
 {
 	size_t i = 0;
@@ -87,7 +92,7 @@ static void blame(struct run *run, const YR_RULE *rule, const char *how)
 	struct trial *t = run->t;
 	size_t i = trial_source(t, rule);
 
-	if (i == t->n || t->n_failed == TRIAL_FAILURES_MAX || has_failed(t, rule))
+	if (i == t->n || trial_is_full(t) || has_failed(t, rule))
 		return;
 	t->failed[t->n_failed++] = rule;
 	trial_fail(t, i, rule->identifier,
@@ -235,7 +240,7 @@ static void try_stock(struct trial *t)
 
 	tried->n_stock_all = t->ask->n_stock;
 	for (size_t i = 0; i < t->ask->n_stock && t->error == 0; i++) {
-		if (clock_thread() >= end || t->n_failed == TRIAL_FAILURES_MAX)
+		if (clock_thread() >= end || trial_is_full(t))
 			return;
 		if (!t->ask->stock(t->ask->userdata, i, &in))
 			continue;

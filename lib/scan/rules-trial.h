@@ -9,7 +9,7 @@
 /* CPU time for the stock, and for the positives: loading has to stay quick. */
 #define TRIAL_STOCK_NSEC     (2 * NSEC_PER_SEC)
 #define TRIAL_POSITIVES_NSEC (2 * NSEC_PER_SEC)
-/* So many rules are named; where more are wrong, something else is. */
+/* So many rules are named at a time; where more are wrong, something else is. */
 #define TRIAL_FAILURES_MAX 50
 
 /* What the parts of a trial share. */
@@ -39,6 +39,9 @@ void trial_fail(struct trial *t, size_t i, const char *rule, unsigned line,
                 const char *fmt, ...) _printf_(5, 6);
 /* The source that a rule comes from: its namespace is the name of the file. */
 size_t trial_source(const struct trial *t, const YR_RULE *rule);
+
+/* So many fail that it ended early: there may be more. */
+bool trial_is_full(const struct trial *t);
 
 /* The positives alone. */
 void trial_positives(struct trial *t);

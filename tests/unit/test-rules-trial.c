@@ -283,6 +283,52 @@ START_TEST(trial_all_left_out_is_no_error)
 }
 END_TEST
 
+/* More than are ever named; each would refuse harmless files if it stayed. */
+#define MANY ((size_t)(TRIAL_FAILURES_MAX + 10))
+
+START_TEST(trial_leave_out_leaves_out_however_many_files)
+{
+	static char names[MANY + 1][16], texts[MANY + 1][128];
+	_cleanup_(rules_compiled_freep) struct rules_compiled *c = NULL;
+	struct rules_source sources[MANY + 1];
+	struct rules_trial trial = {.stock = stock, .n_stock = 2, .leave_out = true};
+
+	for (size_t i = 0; i <= MANY; i++) {
+		(void)snprintf(names[i], sizeof(names[i]), "%zu.yar", i);
+		(void)snprintf(texts[i], sizeof(texts[i]),
+		               "rule r%zu { strings: $a = \"%s\" condition: $a }", i,
+		               i < MANY ? "harmless" : "no such text");
+		sources[i] = (struct rules_source){names[i], texts[i], strlen(texts[i])};
+	}
+	ck_assert_int_eq(rules_global_init(), 0);
+	ck_assert_int_eq(rules_compile_tried(sources, MANY + 1, &trial, &c, NULL), 0);
+	ck_assert_uint_eq(rules_compiled_count(c), 1);
+	ck_assert_uint_eq(trial.report.tried.n_left_out, MANY);
+	ck_assert_uint_eq(trial.report.tried.n_unfit, MANY);
+	rules_report_deinit(&trial.report);
+}
+END_TEST
+
+START_TEST(trial_many_rules_of_one_file_do_not_hide_another)
+{
+	static char text[MANY * 128];
+	const char *const texts[] = {
+		text, "rule z { strings: $a = \"harmless\" condition: $a }", good[0], NULL};
+	struct result r;
+	size_t len = 0;
+
+	for (size_t i = 0; i < MANY; i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len,
+		                        "rule r%zu { strings: $a = \"harmless\" condition: $a }\n", i);
+	r = try(texts, true, 0);
+	ck_assert_int_eq(r.r, 0);
+	ck_assert_uint_eq(r.n_rules, 1);
+	ck_assert_uint_eq(r.report.tried.n_left_out, 2);
+	ck_assert_ptr_nonnull(row_of(&r, "1.yar", "z").file);
+	done(&r);
+}
+END_TEST
+
 UNIT_MAIN("rules-trial", trial_good_rules_pass,
           trial_match_of_a_harmless_file_is_told_with_its_line,
           trial_leave_out_keeps_the_others, trial_string_that_matches_too_often_is_told,
@@ -290,4 +336,6 @@ UNIT_MAIN("rules-trial", trial_good_rules_pass,
           trial_positives_find_rules_in_their_part,
           trial_dear_rule_is_named_with_its_file_and_line,
           trial_rule_that_is_slow_on_a_run_of_one_letter_is_named,
-          trial_budget_leaves_dear_files_out, trial_all_left_out_is_no_error)
+          trial_budget_leaves_dear_files_out, trial_all_left_out_is_no_error,
+          trial_leave_out_leaves_out_however_many_files,
+          trial_many_rules_of_one_file_do_not_hide_another)
