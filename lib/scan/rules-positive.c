@@ -19,6 +19,9 @@ struct maker {
 	struct lex lex;
 	positive_fn fn;
 	void *userdata;
+	/* line @line is where @counted is: rules come in order */
+	const char *counted;
+	unsigned line;
 	/* of one rule */
 	struct made made;
 	uint8_t bytes[POSITIVE_MAX_BYTES];
@@ -64,18 +67,16 @@ static bool make_strings(struct maker *m, size_t i, size_t condition)
 	return true;
 }
 
-static unsigned line_of(const char *text, const char *at)
+/* @at: not before the last one. */
+static unsigned line_of(struct maker *m, const char *at)
 {
-	unsigned line = 1;
-
-	for (; text < at; text++)
-		line += *text == '\n';
-	return line;
+	for (; m->counted < at; m->counted++)
+		m->line += *m->counted == '\n';
+	return m->line;
 }
 
 /* The rule whose name is token @i. */
-static int make_rule(struct maker *m, const char *text, size_t i, size_t condition,
-                     size_t end)
+static int make_rule(struct maker *m, size_t i, size_t condition, size_t end)
 {
 	struct need need;
 	const struct lex_token *name = &m->lex.tokens[i];
@@ -85,7 +86,7 @@ static int make_rule(struct maker *m, const char *text, size_t i, size_t conditi
 	m->made.gate = (struct gate){.l = &m->lex, .rule = i, .condition = condition};
 	if (!make_strings(m, i, condition) || !need_of(&m->made, condition, end, &need))
 		return 0;
-	p.line = line_of(text, name->s);
+	p.line = line_of(m, name->s);
 	memcpy(p.head, need.head, sizeof(p.head));
 	p.head_len = need.head_len;
 	p.below_bytes = need.below_bytes;
@@ -95,8 +96,7 @@ static int make_rule(struct maker *m, const char *text, size_t i, size_t conditi
 }
 
 /* From the word "rule" at @i. *ret_end is behind its last token. */
-static int take_rule(struct maker *m, const char *text, size_t i, bool is_private,
-                     size_t *ret_end)
+static int take_rule(struct maker *m, size_t i, bool is_private, size_t *ret_end)
 {
 	size_t condition = 0, end = i + 1;
 
@@ -108,10 +108,10 @@ static int take_rule(struct maker *m, const char *text, size_t i, bool is_privat
 	*ret_end = end + 1;
 	if (end >= m->lex.n || !condition || is_private)
 		return 0; /* nobody hears of a match of a private one */
-	return make_rule(m, text, i + 1, condition, end);
+	return make_rule(m, i + 1, condition, end);
 }
 
-static int take_rules(struct maker *m, const char *text)
+static int take_rules(struct maker *m)
 {
 	bool is_private = false;
 	int r = 0;
@@ -122,7 +122,7 @@ static int take_rules(struct maker *m, const char *text)
 			i++;
 			continue;
 		}
-		r = take_rule(m, text, i, is_private, &i);
+		r = take_rule(m, i, is_private, &i);
 		is_private = false;
 	}
 	return r;
@@ -146,9 +146,11 @@ int positives_make(const char *text, size_t len, positive_fn fn, void *userdata)
 		return -ENOMEM;
 	m->fn = fn;
 	m->userdata = userdata;
+	m->counted = text;
+	m->line = 1;
 	r = lex_text(&m->lex, text, len);
 	if (r > 0)
-		r = may_be_global(&m->lex) ? 0 : take_rules(m, text);
+		r = may_be_global(&m->lex) ? 0 : take_rules(m);
 	lex_deinit(&m->lex);
 	free(m);
 	return r;
@@ -156,13 +158,13 @@ int positives_make(const char *text, size_t len, positive_fn fn, void *userdata)
 
 unsigned positive_line(const char *text, size_t len, const char *name)
 {
-	struct lex l = {0};
+	struct maker m = {.counted = text, .line = 1};
 	unsigned line = 0;
 
-	if (lex_text(&l, text, len) > 0)
-		for (size_t i = 0; i < l.n && !line; i++)
-			if (lex_is(&l, i, "rule") && lex_is(&l, i + 1, name))
-				line = line_of(text, l.tokens[i + 1].s);
-	lex_deinit(&l);
+	if (lex_text(&m.lex, text, len) > 0)
+		for (size_t i = 0; i < m.lex.n && !line; i++)
+			if (lex_is(&m.lex, i, "rule") && lex_is(&m.lex, i + 1, name))
+				line = line_of(&m, m.lex.tokens[i + 1].s);
+	lex_deinit(&m.lex);
 	return line;
 }
