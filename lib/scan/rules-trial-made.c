@@ -238,6 +238,7 @@ static int on_positive(void *userdata, const struct positive *p)
 static void make_all(struct making *m)
 {
 	struct trial *t = m->t;
+	int r;
 
 	for (size_t i = 0; i < t->n && t->error == 0; i++) {
 		if (clock_thread() >= m->end || trial_is_full(t))
@@ -245,8 +246,8 @@ static void make_all(struct making *m)
 		if (t->left_out[i])
 			continue;
 		m->source = i;
-		t->error = positives_make(t->sources[i].text, t->sources[i].len,
-		                          on_positive, m);
+		r = positives_make(t->sources[i].text, t->sources[i].len, on_positive, m);
+		t->error = t->error ?: r; /* a file that was flushed may have met one */
 	}
 	for (size_t i = 0; i < BATCHES_MAX && t->error == 0; i++)
 		flush(m, &m->batches[i]);
