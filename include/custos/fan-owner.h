@@ -26,7 +26,8 @@ bool fan_owner_parse(const char *line, struct fan_owner_mark *ret);
  * @on_mark: true: that is enough
  *
  * Looks at FAN_OWNER_FDS_MAX descriptors and FAN_OWNER_MARKS_MAX marks of each group at most; a listener has few
- * descriptors.
+ * descriptors. Of a process without CAP_SYS_ADMIN, or in a user namespace that is not ours, nothing is looked at: it
+ * can have made no group that holds opens, though it may have been handed one.
  *
  * Context: CAP_SYS_PTRACE for processes of others; about 1 us a descriptor; allocates.
  * Return: whether @on_mark had enough; a process that has ended or may not be looked at has no marks.

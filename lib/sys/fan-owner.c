@@ -9,14 +9,17 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/fanotify.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "custos/cleanup.h"
+#include "custos/types.h"
 
 #define HOLDS (FAN_OPEN_PERM | FAN_ACCESS_PERM | FAN_OPEN_EXEC_PERM)
 /* The kernel's own dev_t, which fdinfo shows: include/linux/kdev_t.h */
@@ -97,6 +100,28 @@ static bool is_group(int fds, const char *name)
 	       memcmp(target, wanted, sizeof(wanted) - 1) == 0;
 }
 
+/*
+ * Only with CAP_SYS_ADMIN, outside of user namespaces, does the kernel give somebody a group
+ * that holds opens. Any user may have a hundred thousand marks that hold none, and to read
+ * of those takes a second.
+ */
+static bool may_hold(int proc)
+{
+	static const char key[] = "\nCapPrm:\t";
+	_cleanup_(fd_closep) int fd = openat(proc, "status", O_RDONLY | O_CLOEXEC);
+	char status[4096]; /* behind it come lines of fixed length, before it the groups */
+	const char *caps;
+	struct stat theirs, ours;
+	ssize_t n = fd < 0 ? -1 : read(fd, status, sizeof(status) - 1);
+
+	status[MAX(n, 0)] = '\0';
+	caps = strstr(status, key);
+	return caps && strtoull(caps + sizeof(key) - 1, NULL, 16) >> CAP_SYS_ADMIN & 1 &&
+	       fstatat(proc, "ns/user", &theirs, 0) == 0 &&
+	       stat("/proc/self/ns/user", &ours) == 0 && theirs.st_ino == ours.st_ino &&
+	       theirs.st_dev == ours.st_dev;
+}
+
 bool fan_owner_visit(pid_t pid, fan_owner_fn on_mark, void *userdata)
 {
 	_cleanup_(fd_closep) int proc = -1;
@@ -108,7 +133,7 @@ bool fan_owner_visit(pid_t pid, fan_owner_fn on_mark, void *userdata)
 	/* Through one descriptor: the pid may be another process's by the next call. */
 	(void)snprintf(path, sizeof(path), "/proc/%d", (int)pid); /* fits */
 	proc = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	dir = proc < 0 ? -1 : openat(proc, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	dir = proc < 0 || !may_hold(proc) ? -1 : openat(proc, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	fds = dir < 0 ? NULL : fdopendir(dir);
 	if (!fds) {
 		(void)fd_close(dir);

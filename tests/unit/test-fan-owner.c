@@ -2,10 +2,13 @@
 /* Fan-owner: lines as kernels print them, and this process's own groups */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/fanotify.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "custos/fan-owner.h"
@@ -91,6 +94,42 @@ START_TEST(visit_finds_the_marks_of_a_process)
 }
 END_TEST
 
+/* A child with a mark that gives up its rights, by one way or the other. */
+static unsigned marks_of_child(bool new_namespace)
+{
+	int group = fanotify_init(FAN_CLASS_NOTIF | FAN_CLOEXEC, O_RDONLY), fds[2];
+	struct seen s = {0};
+	char ready = 0;
+	pid_t child;
+
+	if (group < 0 && errno == EPERM)
+		return 0;
+	ck_assert_int_eq(fanotify_mark(group, FAN_MARK_ADD, FAN_CLOSE_WRITE, AT_FDCWD, "/dev/null"), 0);
+	ck_assert_int_eq(pipe(fds), 0);
+	child = fork();
+	if (child == 0) {
+		if ((new_namespace ? unshare(CLONE_NEWUSER) : setresuid(65534, 65534, 65534)) == 0)
+			(void)!write(fds[1], "y", 1);
+		(void)close(fds[1]);
+		(void)pause();
+		_exit(0);
+	}
+	ck_assert_int_eq(close(fds[1]), 0);
+	if (read(fds[0], &ready, 1) == 1) /* else there are no user namespaces */
+		ck_assert(!fan_owner_visit(child, see, &s));
+	ck_assert_int_eq(kill(child, SIGKILL), 0);
+	ck_assert_int_eq(waitpid(child, NULL, 0), child);
+	ck_assert_int_eq(close(fds[0]) | close(group), 0);
+	return s.n;
+}
+
+START_TEST(visit_process_without_the_right_to_hold_is_not_looked_at)
+{
+	ck_assert_uint_eq(marks_of_child(false), 0);
+	ck_assert_uint_eq(marks_of_child(true), 0);
+}
+END_TEST
+
 START_TEST(visit_process_that_is_not_there_has_none)
 {
 	struct seen s = {0};
@@ -101,4 +140,5 @@ START_TEST(visit_process_that_is_not_there_has_none)
 END_TEST
 
 UNIT_MAIN("fan-owner", parse_lines_of_the_kernel, parse_other_lines_are_no_marks,
-          visit_finds_the_marks_of_a_process, visit_process_that_is_not_there_has_none)
+          visit_finds_the_marks_of_a_process, visit_process_that_is_not_there_has_none,
+          visit_process_without_the_right_to_hold_is_not_looked_at)
