@@ -24,6 +24,7 @@
 #include "archive-read.h"
 #include "archive-sign.h"
 #include "custos/clock.h"
+#include "custos/give-back.h"
 
 /* Nothing is a bomb before this. */
 #define RATIO_FLOOR_BYTES (UINT64_C(1) << 20)
@@ -395,6 +396,5 @@ void arc_walk(struct arc_walker *w, struct arc_walk *walk)
 	walk_bytes(w, walk->buf, walk->len, walk->name ? walk->name : "", 1);
 	/* Failure costs memory; the next large one tries again. */
 	if (w->most_used > KEEP_BYTES)
-		(void)madvise(w->mem + KEEP_BYTES, w->most_used - KEEP_BYTES,
-		              MADV_DONTNEED);
+		(void)give_back(w->mem + KEEP_BYTES, w->most_used - KEEP_BYTES);
 }

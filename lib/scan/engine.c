@@ -23,6 +23,7 @@
 #include "custos/clock.h"
 #include "custos/digest.h"
 #include "custos/eicar.h"
+#include "custos/give-back.h"
 #include "engine-vars.h"
 #include "ruleset-view.h"
 
@@ -249,7 +250,7 @@ void engine_release(struct engine *e)
 
 	/* Failure costs memory, not the verdict; the next large scan tries again. */
 	if (end > KEEP_BYTES)
-		(void)madvise(e->buf + KEEP_BYTES, end - KEEP_BYTES, MADV_DONTNEED);
+		(void)give_back(e->buf + KEEP_BYTES, end - KEEP_BYTES);
 	e->used = 0;
 }
 

@@ -10,6 +10,7 @@
 #include "fixture-7z.h"
 #include "fixture-archive.h"
 #include "fixture-asan.h"
+#include "fixture-locked.h"
 #include "unit.h"
 
 /* What is looked for. */
@@ -521,6 +522,46 @@ START_TEST(what_is_no_archive_is_left_alone)
 }
 END_TEST
 
+static const uint8_t *shown_at;
+static size_t shown_len;
+
+static bool note_place(void *userdata, const struct arc_member *m, nsec_t deadline,
+                       enum reason *ret_miss)
+{
+	(void)userdata;
+	(void)deadline;
+	(void)ret_miss;
+	shown_at = m->buf;
+	shown_len = m->len;
+	return true;
+}
+
+/* MADV_DONTNEED refuses locked pages, and a scanner has no others. */
+START_TEST(locked_memory_of_a_large_member_is_given_back)
+{
+	static uint8_t data[(4 << 20) + 1];
+	struct arc_walker *w;
+	struct blob b;
+	const bool locked = fixture_lock_all();
+	struct arc_walk walk = {.deadline = clock_now() + 50 * NSEC_PER_SEC,
+	                        .member = note_place};
+
+	for (size_t i = 0; i < sizeof(data); i++)
+		data[i] = (uint8_t)(i * i >> 5);
+	b = fixture_compress("gzip", data, sizeof(data));
+	walk.buf = b.buf;
+	walk.len = b.len;
+	ck_assert_int_eq(arc_walker_new(&arc_limits_default, &w), 0);
+	arc_walk(w, &walk);
+	check_reason(&walk, REASON_NONE);
+	ck_assert_uint_eq(shown_len, sizeof(data));
+	ck_assert_msg(fixture_pages_there(shown_at + (2 << 20), shown_len - (2 << 20)) == 0,
+	              "locked: %d", locked);
+	arc_walker_free(w);
+	blob_free(&b);
+}
+END_TEST
+
 UNIT_MAIN("archive-hostile", zeros_before_the_payload_hide_nothing,
           stream_behind_a_frame_to_skip_is_read,
           every_reading_of_an_ambiguous_file_counts, archive_behind_a_program_is_found,
@@ -532,4 +573,5 @@ UNIT_MAIN("archive-hostile", zeros_before_the_payload_hide_nothing,
           streams_cut_anywhere_are_never_clean_for_what_is_missing,
           damaged_bytes_break_nothing, holes_count_as_what_they_unpack_to,
           zip_of_overlapping_members_ends_at_a_ceiling, bomb_in_bombs_ends_at_a_ceiling,
-          what_is_no_archive_is_left_alone)
+          what_is_no_archive_is_left_alone,
+          locked_memory_of_a_large_member_is_given_back)

@@ -11,6 +11,7 @@
 #include "custos/filetype.h"
 #include "fixture-eicar.h"
 #include "fixture-image.h"
+#include "fixture-locked.h"
 #include "unit.h"
 
 #define MAX_BYTES ((uint64_t)4 << 20)
@@ -417,6 +418,30 @@ START_TEST(filetype_name_knows_prefixes_only_when_complete)
 }
 END_TEST
 
+/* MADV_DONTNEED refuses locked pages. */
+START_TEST(release_gives_back_locked_memory_of_large_files)
+{
+	static uint8_t data[MAX_BYTES];
+	struct bench b = bench_with_yara("rule r { strings: $a = \"none\" condition: $a }");
+	const bool locked = fixture_lock_all();
+	_cleanup_(fd_closep) int fd = file_of(memset(data, 'x', sizeof(data)), sizeof(data));
+	struct engine_input in = {.fd = fd, .max_size_bytes = MAX_BYTES, .keep_bytes = true,
+	                          .deadline = clock_now() + 30 * NSEC_PER_SEC};
+	const uint8_t *bytes;
+	struct finding f;
+	size_t len;
+
+	engine_scan(b.e, &in, &f);
+	ck_assert_int_eq(f.verdict, VERDICT_CLEAN);
+	bytes = engine_bytes(b.e, &len);
+	ck_assert_uint_eq(len, sizeof(data));
+	ck_assert_uint_gt(fixture_pages_there(bytes, len), 0);
+	engine_release(b.e);
+	ck_assert_msg(fixture_pages_there(bytes + len / 2, len / 2) == 0, "locked: %d", locked);
+	bench_stop(&b);
+}
+END_TEST
+
 UNIT_MAIN("engine", scan_clean_file_has_digest_and_size,
           scan_eicar_variants_follow_the_specification,
           scan_block_list_of_each_algorithm_matches, scan_order_is_eicar_block_allow_rules,
@@ -428,4 +453,5 @@ UNIT_MAIN("engine", scan_clean_file_has_digest_and_size,
           scan_large_file_digest_is_the_same_with_and_without_rules,
           scan_known_bytes_spare_the_rules_but_not_the_lists,
           scan_two_engines_share_one_rule_set,
-          filetype_name_knows_prefixes_only_when_complete)
+          filetype_name_knows_prefixes_only_when_complete,
+          release_gives_back_locked_memory_of_large_files)
