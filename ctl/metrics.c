@@ -95,7 +95,7 @@ static void write_answers(FILE *f, json_t *s)
 
 	head(f, "decisions_total", "counter", "Answers given");
 	write_labelled(f, n, "decisions_total", "answer", answers, ARRAY_SIZE(answers));
-	head(f, "decision_errors_total", "counter", "Opens that could not be judged");
+	head(f, "decision_errors_total", "counter", "Opens that could not be judged: in time, or (other) at all; one may be both");
 	(void)fprintf(f, "custos_decision_errors_total{reason=\"timeout\"} %" PRId64 "\n"
 	              "custos_decision_errors_total{reason=\"other\"} %" PRId64 "\n",
 	              timeouts, out_int(n, "errors"));
