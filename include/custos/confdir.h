@@ -58,4 +58,11 @@ int confdir_read_dirs(const char *const *dirs, size_t n, bool must_exist,
                       const struct confdir_want *want, struct confdir_files *ret,
                       struct diag *d);
 
+/*
+ * What a vendor ships and a site adds to it: /usr/share/custos and /etc/custos, or "vendor" in @config_root and that.
+ * @ret_vendor: the first of them, set when @ret is (0 or -EINVAL); the caller frees it. Return: as confdir_read().
+ */
+int confdir_read_vendor(const char *config_root, const struct confdir_want *want,
+                        struct confdir_files *ret, char **ret_vendor, struct diag *d);
+
 void confdir_files_deinit(struct confdir_files *f);

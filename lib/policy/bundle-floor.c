@@ -44,19 +44,9 @@ int bundle_floor_load(const char *config_root, const char *channel, int64_t *ret
 		.main = "bundle-floor", .subdir = "bundle-floor.d", .suffix = ".floor"};
 	_cleanup_(confdir_files_deinit) struct confdir_files files = {0};
 	_cleanup_(freep) char *vendor = NULL;
-	const char *dirs[] = {"/usr/share/custos", "/etc/custos"};
-	int r;
+	int r = confdir_read_vendor(config_root, &want, &files, &vendor, d);
 
 	*ret = 0;
-	if (config_root) {
-		if (asprintf(&vendor, "%s/vendor", config_root) < 0) {
-			vendor = NULL;
-			return -ENOMEM;
-		}
-		dirs[0] = vendor;
-		dirs[1] = config_root;
-	}
-	r = confdir_read_dirs(dirs, ARRAY_SIZE(dirs), false, &want, &files, d);
 	for (size_t i = 0; i < files.n && r == 0; i++)
 		r = parse(&files.items[i], channel, ret, d);
 	return r;

@@ -8,7 +8,6 @@
 #include "custos/bundle-keys.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,21 +77,11 @@ int bundle_keys_load(const char *config_root, struct bundle_keys *ret, struct di
 	_cleanup_(confdir_files_deinit) struct confdir_files files = {0};
 	_cleanup_(bundle_keys_deinit) struct bundle_keys keys = BUNDLE_KEYS_NULL;
 	_cleanup_(freep) char *vendor = NULL;
-	const char *dirs[] = {"/usr/share/custos", "/etc/custos"};
-	int r, s;
+	int r = confdir_read_vendor(config_root, &want, &files, &vendor, d), s;
 
-	if (config_root) {
-		if (asprintf(&vendor, "%s/vendor", config_root) < 0) {
-			vendor = NULL;
-			return -ENOMEM;
-		}
-		dirs[0] = vendor;
-		dirs[1] = config_root;
-	}
-	r = confdir_read_dirs(dirs, ARRAY_SIZE(dirs), false, &want, &files, d);
 	if (r < 0 && r != -EINVAL)
 		return r;
-	s = add_all(&keys, &files, dirs[0], d);
+	s = add_all(&keys, &files, vendor, d);
 	if (r < 0 || s < 0)
 		return s < 0 ? s : r;
 	*ret = keys;

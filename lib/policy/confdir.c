@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -274,4 +275,23 @@ int confdir_read(const char *config_root, const struct confdir_want *want,
 	if (config_root)
 		return confdir_read_dirs(&config_root, 1, true, want, ret, d);
 	return confdir_read_dirs(usual, ARRAY_SIZE(usual), false, want, ret, d);
+}
+
+int confdir_read_vendor(const char *config_root, const struct confdir_want *want,
+                        struct confdir_files *ret, char **ret_vendor, struct diag *d)
+{
+	const char *dirs[] = {NULL, config_root ?: "/etc/custos"};
+	char *vendor;
+	int r;
+
+	if (asprintf(&vendor, "%s%s", config_root ?: "/usr/share",
+	             config_root ? "/vendor" : "/custos") < 0)
+		return -ENOMEM;
+	dirs[0] = vendor;
+	r = confdir_read_dirs(dirs, ARRAY_SIZE(dirs), false, want, ret, d);
+	if (r < 0 && r != -EINVAL)
+		free(vendor);
+	else
+		*ret_vendor = vendor;
+	return r;
 }
