@@ -14,30 +14,17 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "custos/cleanup.h"
+#include "fan-child.h"
 
 #define PROBE_LIMIT_MSEC 5000 /* milliseconds are usual; a loaded boot is slow */
 #define ANSWER_SEEN      1
 #define ANSWER_UNSEEN    0
-
-static void child_setup(void)
-{
-	sigset_t none;
-
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	(void)signal(SIGALRM, SIG_DFL);
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL); /* the alarm must arrive */
-	(void)alarm(PROBE_LIMIT_MSEC / 1000);
-}
 
 /* Mounting one would load the module on a host that has no use for it. */
 static bool has_overlay(void)
@@ -110,7 +97,7 @@ static int open_and_look(int group)
 	if (pid < 0)
 		return -errno;
 	if (pid == 0) {
-		child_setup();
+		fan_child_setup(PROBE_LIMIT_MSEC);
 		(void)close(group); /* a holder of the group would keep itself waiting */
 		if (open("o/probe", O_RDONLY | O_CLOEXEC) >= 0)
 			(void)!write(opened[1], "1", 1);
@@ -128,7 +115,7 @@ static int open_and_look(int group)
 	return read(opened[0], &ok, 1) == 1 ? ANSWER_UNSEEN : -EIO; /* it could not open the file */
 }
 
-static int probe(void)
+static int try_it(void)
 {
 	_cleanup_(fd_closep) int group = -1;
 	int r;
@@ -144,38 +131,19 @@ static int probe(void)
 	return r < 0 ? r : open_and_look(group);
 }
 
+static void probe(void *ret)
+{
+	*(int *)ret = try_it();
+}
+
 int fan_probe_layers(bool *ret_seen)
 {
-	struct pollfd waiting = {.events = POLLIN};
-	int answer = -EIO, pipefd[2], r;
-	pid_t pid;
+	int answer = -EIO;
+	int r = fan_in_child(probe, &answer, sizeof(answer), PROBE_LIMIT_MSEC);
 
-	if (pipe2(pipefd, O_CLOEXEC) < 0)
-		return -errno;
-	pid = fork();
-	if (pid == 0) {
-		child_setup();
-		answer = probe();
-		_exit(write(pipefd[1], &answer, sizeof(answer)) != (ssize_t)sizeof(answer));
-	}
-	r = pid < 0 ? -errno : 0;
-	(void)close(pipefd[1]); /* so that its death ends the wait */
-	waiting.fd = pipefd[0];
+	if (r == 0 && answer < 0)
+		r = answer;
 	if (r == 0)
-		do
-			r = poll(&waiting, 1, PROBE_LIMIT_MSEC);
-		while (r < 0 && errno == EINTR);
-	if (r > 0)
-		r = read(pipefd[0], &answer, sizeof(answer)) == (ssize_t)sizeof(answer) ? answer : -EIO;
-	else if (pid > 0)
-		r = r < 0 ? -errno : -ETIMEDOUT;
-	(void)close(pipefd[0]);
-	if (pid > 0) {
-		(void)kill(pid, SIGKILL);    /* usually over already */
-		(void)waitpid(pid, NULL, 0); /* a killed prober is reaped at once */
-	}
-	if (r < 0)
-		return r;
-	*ret_seen = r == ANSWER_SEEN;
-	return 0;
+		*ret_seen = answer == ANSWER_SEEN;
+	return r;
 }

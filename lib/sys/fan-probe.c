@@ -19,11 +19,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "custos/cleanup.h"
+#include "fan-child.h"
 
 #define PROBE_LIMIT_MSEC 20000 /* milliseconds are usual; on a machine with a load of hundreds it was seconds */
 #define EVENT_LIMIT_MSEC 15000
@@ -60,21 +60,10 @@ static int tmpfs_new(void)
 	return fd_take(&root);
 }
 
-static void child_setup(void)
-{
-	sigset_t none;
-
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	(void)signal(SIGALRM, SIG_DFL);
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL); /* the alarm must arrive */
-	(void)alarm(PROBE_LIMIT_MSEC / 1000);
-}
-
 /* Exit status: 0 = the file opened, else the errno. */
 _Noreturn static void opener_main(int group, int root)
 {
-	child_setup();
+	fan_child_setup(PROBE_LIMIT_MSEC);
 	(void)close(group); /* a holder of the group would keep itself waiting */
 	_exit(openat(root, PROBE_FILE, O_RDONLY | O_CLOEXEC) < 0 ? errno : 0);
 }
@@ -142,7 +131,7 @@ static int probe_event(int group, int root)
 	}
 }
 
-static struct probe_report probe(void)
+static struct probe_report try_it(void)
 {
 	_cleanup_(fd_closep) int group = -1, root = -1;
 	int r;
@@ -162,43 +151,9 @@ static struct probe_report probe(void)
 	return (struct probe_report){STAGE_DONE, 0};
 }
 
-_Noreturn static void prober_main(int out)
+static void probe(void *ret)
 {
-	struct probe_report report;
-
-	child_setup();
-	report = probe();
-	_exit(write(out, &report, sizeof(report)) != (ssize_t)sizeof(report));
-}
-
-static int probe_in_child(struct probe_report *ret)
-{
-	_cleanup_(fd_closep) int in = -1, out = -1;
-	struct pollfd waiting = {.events = POLLIN};
-	int pipefd[2], r;
-	pid_t pid;
-
-	if (pipe2(pipefd, O_CLOEXEC) < 0)
-		return -errno;
-	in = pipefd[0];
-	out = pipefd[1];
-	pid = fork();
-	if (pid < 0)
-		return -errno;
-	if (pid == 0)
-		prober_main(out);
-	out = fd_close(out); /* so that its death ends the wait */
-	waiting.fd = in;
-	do
-		r = poll(&waiting, 1, PROBE_LIMIT_MSEC);
-	while (r < 0 && errno == EINTR);
-	if (r > 0)
-		r = read(in, ret, sizeof(*ret)) == (ssize_t)sizeof(*ret) ? 0 : -EIO;
-	else
-		r = r < 0 ? -errno : -ETIMEDOUT;
-	(void)kill(pid, SIGKILL);    /* usually over already */
-	(void)waitpid(pid, NULL, 0); /* a killed prober is reaped at once */
-	return r;
+	*(struct probe_report *)ret = try_it();
 }
 
 /* The initial user namespace maps every id to itself; a new one has no map yet. */
@@ -245,7 +200,7 @@ int fan_probe(char *why, size_t why_size)
 	const char *known;
 	int r;
 
-	r = probe_in_child(&report);
+	r = fan_in_child(probe, &report, sizeof(report), PROBE_LIMIT_MSEC);
 	if (r < 0)
 		report = (struct probe_report){STAGE_DONE, r};
 	if (report.error == 0)
