@@ -55,6 +55,8 @@ struct rules_report {
 
 /* Texts are copied. Past RULES_REPORT_ROWS_MAX, or the share of the row's state, nothing is added. Return: 0 or -ENOMEM. */
 int rules_report_add(struct rules_report *r, const struct rules_row *row);
+/* Take out the rows of @file that are in force. Only of a report that is being written. */
+void rules_report_forget(struct rules_report *r, const char *file);
 /* Only of a report that was written. */
 void rules_report_deinit(struct rules_report *r);
 

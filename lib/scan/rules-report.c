@@ -119,6 +119,25 @@ static bool read_row(const struct rules_report *r, size_t at, struct row_head *r
 	return ret->reserved == 0 && ret->state <= RULES_UNFIT && ret->windows <= 1;
 }
 
+void rules_report_forget(struct rules_report *r, const char *file)
+{
+	struct row_head h;
+	size_t at = 0;
+
+	while (at < r->len && read_row(r, at, &h)) {
+		const size_t bytes = row_bytes(&h);
+
+		if (h.state != RULES_IN_FORCE ||
+		    strncmp((const char *)r->mem + at + sizeof(h), file, RULES_REPORT_TEXT_MAX) != 0) {
+			at += bytes;
+			continue;
+		}
+		r->len -= bytes;
+		r->n_rows--;
+		memmove(r->mem + at, r->mem + at + bytes, r->len - at);
+	}
+}
+
 int rules_report_open(const void *mem, size_t size, struct rules_report *ret)
 {
 	struct report_head h;

@@ -55,6 +55,7 @@ void trial_fail(struct trial *t, size_t i, const char *rule, unsigned line,
 		t->left_out[i] = true;
 		t->ask->report.tried.n_left_out++;
 		t->ask->report.tried.n_unfit++;
+		rules_report_forget(&t->ask->report, row.file); /* what it would have cost */
 		if (rules_report_add(&t->ask->report, &row) < 0)
 			t->error = -ENOMEM;
 	} else if (t->ask->about) {

@@ -273,6 +273,29 @@ START_TEST(trial_budget_leaves_dear_files_out)
 }
 END_TEST
 
+/* What it costs was told first. */
+START_TEST(trial_dear_file_that_fails_is_told_once)
+{
+	static const char *const texts[] = {
+		CHEAP, "rule both { strings: $a = /[a-z ]{2,40}[0-9]/ $b = \"harmless\" condition: $a or $b }",
+		NULL};
+	struct result r = try(texts, true, 0);
+	struct rules_row row;
+	size_t at = 0, n = 0;
+
+	ck_assert_int_eq(r.r, 0);
+	ck_assert_uint_eq(r.n_rules, 1);
+	while (rules_report_next(&r.report, &at, &row)) {
+		if (strcmp(row.file, "1.yar") != 0)
+			continue;
+		ck_assert_int_eq(row.state, RULES_UNFIT);
+		n++;
+	}
+	ck_assert_uint_eq(n, 1);
+	done(&r);
+}
+END_TEST
+
 START_TEST(trial_all_left_out_is_no_error)
 {
 	static const char *const texts[] = {DEAR, NULL};
@@ -337,6 +360,6 @@ UNIT_MAIN("rules-trial", trial_good_rules_pass,
           trial_positives_find_rules_in_their_part,
           trial_dear_rule_is_named_with_its_file_and_line,
           trial_rule_that_is_slow_on_a_run_of_one_letter_is_named,
-          trial_budget_leaves_dear_files_out, trial_all_left_out_is_no_error,
+          trial_budget_leaves_dear_files_out, trial_all_left_out_is_no_error, trial_dear_file_that_fails_is_told_once,
           trial_leave_out_leaves_out_however_many_files,
           trial_many_rules_of_one_file_do_not_hide_another)
