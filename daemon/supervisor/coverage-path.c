@@ -24,11 +24,54 @@ static const char *relative(const char *path)
 	return *path ? path : ".";
 }
 
-static bool root_asks_server(const struct mount_list *mounts)
+/* May a name be looked up in @dir without asking a server? Whoever owns a directory on the way may have moved it, and
+ * mounted something else there, since @mounts was read. Return: 0, -EAGAIN: no, or another negative errno. */
+static int may_look_up(int dir, const struct mount_list *mounts, bool root_may_ask)
 {
-	const struct mount_entry *e = mount_of_path(mounts, "/");
+	struct statx x;
 
-	return e && mount_class_of(e->fs_type) == MOUNT_REMOTE;
+	if (statx(dir, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &x) < 0)
+		return -errno;
+	if (!(x.stx_mask & STATX_MNT_ID))
+		return 0; /* before Linux 5.8 the names of the mounts have to do */
+	for (size_t i = 0; i < mounts->n; i++) {
+		const struct mount_entry *e = &mounts->items[i];
+
+		if ((uint64_t)e->id == x.stx_mnt_id)
+			return mount_class_of(e->fs_type) != MOUNT_REMOTE ||
+			                       (root_may_ask && strcmp(e->mount_point, "/") == 0) ?
+			               0 :
+			               -EAGAIN;
+	}
+	return -EAGAIN; /* mounted since */
+}
+
+/* Name by name, links not followed: none is on the way to a mount, as mountinfo has it. */
+static int walk(int root, const struct mount_list *mounts, const char *path, bool root_may_ask)
+{
+	_cleanup_(freep) char *names = strdup(path);
+	char *rest = names;
+	const char *name;
+	int fd;
+
+	if (!names)
+		return -ENOMEM;
+	fd = openat(root, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	while (fd >= 0 && (name = strsep(&rest, "/"))) {
+		const int dir = fd;
+		int r;
+
+		if (!*name)
+			continue;
+		r = may_look_up(dir, mounts, root_may_ask);
+		fd = r < 0 ? r : openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		if (fd == -1 && r == 0)
+			fd = -errno;
+		(void)fd_close(dir);
+	}
+	return fd;
 }
 
 int coverage_path_open(int root, const struct mount_list *mounts, const char *path)
@@ -37,13 +80,22 @@ int coverage_path_open(int root, const struct mount_list *mounts, const char *pa
 
 	if (fd != -EAGAIN && fd != -ENOSYS)
 		return fd;
-	/* A host whose root is remote, and that cannot ask for less, waits for it in
-	 * any case. */
-	if (mount_asks_server(mounts, path) ||
-	    (fd == -EAGAIN && root_asks_server(mounts)))
+	if (mount_asks_server(mounts, path))
 		return -EAGAIN;
-	fd = openat(root, relative(path), O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
+	/* A host whose root is remote, and that cannot ask for less, waits for it in any case. */
+	return walk(root, mounts, path, fd == -ENOSYS);
+}
+
+/* Of a mount itself. Return: 0: it is gone again, covered, or cannot be asked. */
+static dev_t device_of(int root, const struct mount_list *mounts, const struct mount_entry *e)
+{
+	_cleanup_(fd_closep) int fd = coverage_path_open(root, mounts, e->mount_point);
+	struct stat st;
+	int r = fd < 0 ? fd : unasked_stat(fd, &st);
+
+	if (r == -EAGAIN)
+		return e->dev; /* but for btrfs the same */
+	return r < 0 ? 0 : st.st_dev;
 }
 
 int coverage_path_device(int root, const struct mount_list *mounts, const char *path,
@@ -95,8 +147,7 @@ int coverage_path_devices(int root, const struct mount_list *mounts, dev_t **ret
 		if (class == MOUNT_KERNEL || class == MOUNT_REMOTE)
 			dev[i] = e->dev;
 		else
-			(void)coverage_path_device(root, mounts, e->mount_point,
-			                           &dev[i]);
+			dev[i] = device_of(root, mounts, e);
 	}
 	*ret = dev;
 	return 0;
