@@ -107,6 +107,17 @@ static pid_t clone_scanner(_Atomic uint32_t *main_thread)
 	return pid < 0 ? -errno : (pid_t)pid;
 }
 
+/* In the child. What the keeper has mapped besides, this scanner would keep for as long as it lives: a table of 50
+ * million hashes is 1.9 GB (docs/adr/0030). */
+_Noreturn static void become_scanner(struct keeper *k, const struct generation *g, const struct scanner_config *cfg)
+{
+	if (g != &k->current)
+		generation_unload(&k->current);
+	if (g != &k->pending)
+		generation_unload(&k->pending);
+	scanner_run(cfg);
+}
+
 int children_start(struct keeper *k, const struct generation *g, bool trial)
 {
 	int place = free_place(k);
@@ -135,7 +146,7 @@ int children_start(struct keeper *k, const struct generation *g, bool trial)
 	if (pid < 0)
 		return pid;
 	if (pid == 0)
-		scanner_run(&cfg);
+		become_scanner(k, g, &cfg);
 	k->child[place] = (struct child){
 		.pid = pid,
 		.number = number,
