@@ -152,6 +152,8 @@ static bool read_data(struct arc_walker *w, struct level *l,
 	while ((step = arc_data(&l->reader, &p)) == ARC_OK) {
 		if (is_late(w, l->depth))
 			return false;
+		if (p.is_wrong)
+			arc_miss(w, l->depth, REASON_ARC_DAMAGED);
 		if (!append(w, l, to, ret_len, &p))
 			return false;
 	}
@@ -243,10 +245,12 @@ size_t arc_walk_one(struct arc_walker *w, const uint8_t *buf, size_t len, const 
 	if (step != ARC_OK)
 		(void)note_step(w, &l, depth - 1, step);
 	else
-		while (walk_member(w, &l))
+		while (walk_member(w, &l) && !sign->alone)
 			;
 	if (step == ARC_OK && sign->kind == ARC_CPIO && !w->stop)
 		end = arc_cpio_end(buf, len, arc_header_at(&l.reader));
+	if (step == ARC_OK && sign->kind == ARC_TAR && !w->stop)
+		end = arc_tar_end(buf, len, arc_header_at(&l.reader));
 	arc_close(&l.reader);
 	return end;
 }

@@ -195,6 +195,7 @@ enum arc_step arc_data(struct arc_reader *rd, struct arc_piece *ret)
 	*ret = (struct arc_piece){0};
 	r = archive_read_data_block(rd->a, &ret->data, &ret->len, &offset);
 	ret->offset = offset < 0 ? 0 : (uint64_t)offset;
+	ret->is_wrong = r == ARCHIVE_WARN;
 	if (r == ARCHIVE_EOF)
 		return ARC_END;
 	return is_fine(r) ? ARC_OK : failure(rd, r);

@@ -40,6 +40,7 @@ struct arc_piece {
 	const void *data;
 	size_t len;
 	uint64_t offset; /* in the member */
+	bool is_wrong;   /* its sum or its sizes are not as told: other programs may see other bytes */
 };
 
 /**

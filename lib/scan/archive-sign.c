@@ -276,6 +276,17 @@ size_t arc_cpio_end(const uint8_t *buf, size_t len, size_t at)
 	return at;
 }
 
+size_t arc_tar_end(const uint8_t *buf, size_t len, size_t at)
+{
+	static const uint8_t zeros[TAR_BLOCK];
+
+	if (at < TAR_BLOCK || at > len)
+		return len;
+	while (len - at >= TAR_BLOCK && memcmp(buf + at, zeros, TAR_BLOCK) == 0)
+		at += TAR_BLOCK;
+	return at;
+}
+
 bool arc_may_be_empty(enum arc_kind filter, const uint8_t *buf, size_t len)
 {
 	switch (filter) {

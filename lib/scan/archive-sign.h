@@ -11,6 +11,7 @@ struct arc_sign {
 	size_t offset, len; /* of the archive: programs may lie before it, others behind it */
 	bool is_sure; /* it is one, perhaps a damaged one; else it may be none at all */
 	bool is_damaged; /* whatever its reader says */
+	bool alone;   /* a zip: the one member that begins there */
 	bool by_list; /* a zip: to be read by the list at its end, not from its begin */
 };
 
@@ -34,6 +35,9 @@ unsigned arc_signs(const uint8_t *buf, size_t len, unsigned kinds,
  * be told. An initrd is several, one behind the other, the last of them compressed.
  * Pure. */
 size_t arc_cpio_end(const uint8_t *buf, size_t len, size_t at);
+
+/* The same of a tar, whose end begins at @at: tar -i goes on behind it. Pure. */
+size_t arc_tar_end(const uint8_t *buf, size_t len, size_t at);
 
 /* A stream of which nothing comes out: may it be one of no bytes, or did its reader not
  * understand it? Pure. */

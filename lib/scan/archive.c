@@ -18,6 +18,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "archive-hidden.h"
 #include "archive-sign.h"
 #include "archive-walk.h"
 #include "custos/clock.h"
@@ -70,6 +71,27 @@ void arc_walker_freep(struct arc_walker **w)
 	*w = arc_walker_free(*w);
 }
 
+/* Members that only programs find which do not go by the list at the end of a zip. */
+static void walk_hidden(struct arc_walker *w, const uint8_t *buf, size_t len, const char *name, unsigned depth)
+{
+	struct arc_sign sign = {.kind = ARC_ZIP, .alone = true};
+	struct arc_listed listed;
+	size_t next;
+
+	if (arc_listed_read(buf, len, &listed) < 0) {
+		arc_stop(w, depth - 1, REASON_NOMEM);
+		return;
+	}
+	if (listed.differs)
+		arc_miss(w, depth - 1, REASON_ARC_DAMAGED);
+	while (!w->stop && arc_hidden(&listed, buf, len, &sign.offset, &next)) {
+		sign.len = len - sign.offset;
+		(void)arc_walk_one(w, buf, len, name, &sign, depth);
+		sign.offset = next;
+	}
+	arc_listed_deinit(&listed);
+}
+
 /* Every reading of what lies at the beginning. Return: as arc_walk_one(). */
 static size_t walk_readings(struct arc_walker *w, const uint8_t *buf, size_t len,
                             const char *name, unsigned depth, uint32_t n_before)
@@ -87,6 +109,8 @@ static size_t walk_readings(struct arc_walker *w, const uint8_t *buf, size_t len
 			w->place[depth - 1] = n_before;
 			at = arc_walk_one(w, buf, len, name, &signs[i], depth);
 			end = MIN(end, at);
+			if (signs[i].by_list && !w->stop)
+				walk_hidden(w, buf, signs[i].len, name, depth);
 		} else if (is_on) {
 			arc_miss(w, depth - 1, REASON_ARC_DEPTH);
 		} else if (signs[i].is_sure) { /* the others may be no archives */
