@@ -24,6 +24,9 @@ enum arc_kind {
 	ARC_ZSTD,
 	ARC_LZ4,
 	ARC_RPM, /* the payload behind the headers */
+	ARC_LZMA, /* without xz's frame */
+	ARC_LZIP,
+	ARC_COMPRESS, /* .Z */
 	N_ARC_KINDS,
 };
 

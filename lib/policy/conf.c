@@ -62,7 +62,7 @@ static const struct conf_key keys[] = {
 	{"Archives", "OnDemand", conf_parse_bool, FIELD(archives_on_demand), .expected = "yes or no"},
 	{"Archives", "Formats", conf_parse_archive_kinds, FIELD(archives.kinds),
          .expected = "none, or names of formats with spaces between them: default zip tar cpio "
-                     "7z ar rpm gz bz2 xz zstd lz4 rar iso cab lha"},
+                     "7z ar rpm gz bz2 xz zstd lz4 lzma lzip compress rar iso cab lha"},
 	{"Rules", "Hashes", conf_parse_paths, FIELD(hashes), .expected = A_PATH},
 	{"Rules", "AllowHashes", conf_parse_paths, FIELD(allow_hashes), .expected = A_PATH},
 	{"Rules", "Yara", conf_parse_paths, FIELD(yara), .expected = A_PATH},

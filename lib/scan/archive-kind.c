@@ -36,6 +36,7 @@ static const char *const kind_names[N_ARC_KINDS] = {
 	[ARC_AR] = "ar",     [ARC_ISO] = "iso", [ARC_CAB] = "cab",   [ARC_LHA] = "lha",
 	[ARC_RAR] = "rar",   [ARC_GZ] = "gz",   [ARC_BZ2] = "bz2",   [ARC_XZ] = "xz",
 	[ARC_ZSTD] = "zstd", [ARC_LZ4] = "lz4", [ARC_RPM] = "rpm",
+	[ARC_LZMA] = "lzma", [ARC_LZIP] = "lzip", [ARC_COMPRESS] = "compress",
 };
 
 const char *arc_kind_name(enum arc_kind kind)

@@ -43,6 +43,8 @@ static const struct {
 	[ARC_ZSTD] = {.filter = ARCHIVE_FILTER_ZSTD},
 	[ARC_LZ4] = {.filter = ARCHIVE_FILTER_LZ4},
 	[ARC_RPM] = {.filter = ARCHIVE_FILTER_RPM},
+	[ARC_LZMA] = {.filter = ARCHIVE_FILTER_LZMA},
+	[ARC_LZIP] = {.filter = ARCHIVE_FILTER_LZIP},
 };
 
 static la_ssize_t on_read(struct archive *a, void *userdata, const void **ret)
@@ -119,7 +121,10 @@ static int enable(struct archive *a, const struct arc_sign *sign)
 		               ? archive_read_support_format_rar5(a)
 		               : r;
 	}
-	r = archive_read_append_filter(a, readers[sign->kind].filter);
+	/* Appended, it reads before there is anything to read from, and crashes (libarchive 3.6.2). So it looks at the
+	 * bytes first, as we did, and undoes all of its kind that lie in one another. */
+	r = sign->kind == ARC_COMPRESS ? archive_read_support_filter_compress(a) :
+	                                 archive_read_append_filter(a, readers[sign->kind].filter);
 	/* no bidding: whatever comes out is the member */
 	return is_fine(r) ? archive_read_set_format(a, ARCHIVE_FORMAT_RAW) : r;
 }

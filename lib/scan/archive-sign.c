@@ -23,6 +23,7 @@
 #define SEVEN_HEAD      32
 #define CAB_HEAD        36
 #define CPIO_BIN_HEAD   26
+#define LZMA_HEAD       14
 #define CPIO_TYPE       0170000
 #define CPIO_LAST_BYTES (110 + 16) /* header and name */
 /* Of a stream without bytes; gzip may add its name. */
@@ -68,6 +69,32 @@ static size_t skip_frames(const uint8_t *buf, size_t len)
 	return at;
 }
 
+/* Properties as programs write them, a dictionary whose size is a power of two or one and a half of one, and a
+ * size of all that is below 256 GiB, or not told: as xz(1) takes it. */
+static bool is_lzma(const uint8_t *buf, size_t len)
+{
+	uint32_t dict, odd;
+
+	if (len < LZMA_HEAD || (buf[0] != 0x5d && buf[0] != 0x5e))
+		return false;
+	dict = le32(buf + 1);
+	odd = dict % 3 == 0 ? dict / 3 : dict;
+	if (dict < 4096 || (dict != UINT32_MAX && (odd & (odd - 1)) != 0))
+		return false;
+	return le64(buf + 5) == UINT64_MAX || le64(buf + 5) < UINT64_C(256) << 30;
+}
+
+static void find_old_filter(const uint8_t *buf, size_t len, size_t at, struct found *f)
+{
+	if (IS_AT(buf, len, 0, "LZIP\1") || IS_AT(buf, len, 0, "LZIP\0"))
+		add(f, ARC_LZIP, at, true);
+	/* 15 bits of magic, and none at all */
+	if (IS_AT(buf, len, 0, "\x1f\x9d") && len > 3 && (buf[2] & 0x7f) >= 9 && (buf[2] & 0x7f) <= 16)
+		add(f, ARC_COMPRESS, at, false);
+	if (is_lzma(buf, len))
+		add(f, ARC_LZMA, at, false);
+}
+
 static void find_filter(const uint8_t *buf, size_t len, struct found *f)
 {
 	const size_t at = skip_frames(buf, len);
@@ -91,6 +118,7 @@ static void find_filter(const uint8_t *buf, size_t len, struct found *f)
 		add(f, ARC_LZ4, at, true);
 	if (IS_AT(buf, len, 0, "\xed\xab\xee\xdb"))
 		add(f, ARC_RPM, at, true);
+	find_old_filter(buf, len, at, f);
 }
 
 static bool all_digits(const uint8_t *buf, size_t len, size_t n, const char *digits)

@@ -15,7 +15,7 @@ struct arc_sign {
 	bool by_list; /* a zip: to be read by the list at its end, not from its begin */
 };
 
-#define ARC_SIGNS_MAX 8
+#define ARC_SIGNS_MAX 10
 
 /**
  * arc_signs() - every kind that @buf may be opened as

@@ -320,7 +320,7 @@ END_TEST
 /* What gunzip, unxz, ... put one behind the other. */
 START_TEST(streams_behind_streams_are_found)
 {
-	static const char *const filters[] = {"gzip", "bzip2", "xz", "zstd", "lz4"};
+	static const char *const filters[] = {"gzip", "bzip2", "xz", "zstd", "lz4", "lzip"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(filters); i++) {
 		struct blob b = fixture_compress(filters[i], HELLO, 5);
@@ -333,8 +333,21 @@ START_TEST(streams_behind_streams_are_found)
 }
 END_TEST
 
+/* Other programs know them, so the bytes must not pass as something without content. */
+START_TEST(streams_of_old_programs_are_found)
+{
+	static const char *const filters[] = {"compress", "lzma", "lzip"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(filters); i++) {
+		struct blob b = fixture_compress(filters[i], EVIL, EVIL_LEN);
+
+		check_found(&b);
+	}
+}
+END_TEST
+
 UNIT_MAIN("archive-hidden", zip_member_that_is_not_listed_is_found, zip_behind_zips_hides_none,
           zip_with_two_methods_for_a_member_is_not_clean, zip_with_two_sizes_for_a_member_is_not_clean,
           zip_member_in_what_another_is_said_to_have_is_not_clean, zip_that_leaves_sizes_to_the_list_is_clean, zip_in_a_zip_is_not_taken_for_hidden,
           zip_list_that_lies_behind_what_it_lists_is_read, tar_behind_a_tar_is_found,
-          streams_behind_streams_are_found)
+          streams_behind_streams_are_found, streams_of_old_programs_are_found)

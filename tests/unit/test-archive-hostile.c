@@ -93,7 +93,7 @@ static struct blob evil_in(const char *format)
  */
 START_TEST(zeros_before_the_payload_hide_nothing)
 {
-	static const char *const filters[] = {"gzip", "bzip2", "xz", "zstd", "lz4"};
+	static const char *const filters[] = {"gzip", "bzip2", "xz", "zstd", "lz4", "lzip"};
 	char data[1024 + EVIL_LEN] = {0};
 
 	memcpy(data + 1024, EVIL, EVIL_LEN);
@@ -327,7 +327,7 @@ END_TEST
 
 START_TEST(streams_cut_anywhere_are_never_clean_for_what_is_missing)
 {
-	static const char *const filters[] = {"gzip", "bzip2", "xz", "zstd", "lz4"};
+	static const char *const filters[] = {"gzip", "bzip2", "xz", "zstd", "lz4", "lzip"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(filters); i++) {
 		struct blob b = fixture_compress(filters[i], EVIL, EVIL_LEN);
@@ -348,7 +348,7 @@ END_TEST
 START_TEST(damaged_bytes_break_nothing)
 {
 	static const char *const filters[] = {"none", "gzip", "bzip2",
-	                                      "xz",   "zstd", "lz4"};
+	                                      "xz",   "zstd", "lz4", "lzip"};
 	struct blob seed = {0};
 
 	srand(7);

@@ -214,6 +214,7 @@ START_TEST(signs_the_others_by_their_first_bytes)
 	         "7zXZ\0",
 	         6},
 		{ARC_ZSTD, 0, "\x28\xb5\x2f\xfd", 4},
+		{ARC_LZIP, 0, "LZIP\1", 5},
 		{ARC_LZ4, 0, "\4\"M\x18", 4},
 		{ARC_LZ4, 0, "\2!L\x18", 4},
 		{ARC_ISO, 32769, "CD001", 5},
@@ -237,6 +238,30 @@ START_TEST(signs_the_others_by_their_first_bytes)
 	ck_assert(is_sure(ARC_LHA, 22));
 	buf[20] = 4;
 	ck_assert(!sign_of(ARC_LHA, 22));
+}
+END_TEST
+
+/* With so little magic they may be anything. */
+START_TEST(signs_old_streams_are_guesses)
+{
+	begin();
+	PUT(0, "\x1f\x9d\x90");
+	ck_assert(!sign_of(ARC_COMPRESS, 400)->is_sure && !sign_of(ARC_COMPRESS, 3));
+	buf[2] = 17;
+	ck_assert(!sign_of(ARC_COMPRESS, 400));
+	buf[2] = 8;
+	ck_assert(!sign_of(ARC_COMPRESS, 400));
+	begin();
+	PUT(0, "\x5d\0\0\x80\0\xff\xff\xff\xff\xff\xff\xff\xff");
+	ck_assert(!sign_of(ARC_LZMA, 14)->is_sure && !sign_of(ARC_LZMA, 13));
+	buf[12] = 0x7f; /* larger than any file */
+	ck_assert(!sign_of(ARC_LZMA, 400));
+	PUT(5, "\xff\xff\xff\xff\x3f\0\0\0"); /* the largest */
+	ck_assert(sign_of(ARC_LZMA, 400));
+	buf[3] = 0xc0; /* one and a half */
+	ck_assert(sign_of(ARC_LZMA, 400));
+	buf[3] = 0xa0;
+	ck_assert(!sign_of(ARC_LZMA, 400));
 }
 END_TEST
 
@@ -264,4 +289,4 @@ END_TEST
 UNIT_MAIN("archive-sign", signs_tar_by_a_sum_that_is_a_number,
           signs_tar_by_its_magic_whatever_its_sum, signs_zip_by_its_end_within_64_kib,
           signs_archives_behind_programs_where_they_fit, signs_cpio_by_whole_headers,
-          signs_the_others_by_their_first_bytes, signs_stream_behind_frames_to_skip)
+          signs_the_others_by_their_first_bytes, signs_old_streams_are_guesses, signs_stream_behind_frames_to_skip)

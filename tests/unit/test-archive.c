@@ -102,7 +102,7 @@ static const struct fixture_member two[] = {
 
 static const char *const formats[] = {"zip", "ustar", "gnutar", "pax",    "newc",
                                       "odc", "bin",   "7zip",   "iso9660"};
-static const char *const filters[] = {"gzip", "bzip2", "xz", "zstd", "lz4"};
+static const char *const filters[] = {"gzip", "bzip2", "xz", "zstd", "lz4", "lzip"};
 
 START_TEST(walk_each_format_shows_members)
 {

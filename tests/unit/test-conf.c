@@ -239,8 +239,8 @@ START_TEST(conf_parse_archive_limits_one_past_are_errors)
 	              "f:5: 'ArchiveRatio=100001': expected a number from 2 to 100000\n"
 	              "f:6: 'ArchiveTime=61s': expected a duration from 100ms to 60s\n"
 	              "f:8: 'Formats=zip arj': expected none, or names of formats with spaces "
-	              "between them: default zip tar cpio 7z ar rpm gz bz2 xz zstd lz4 rar iso "
-	              "cab lha");
+	              "between them: default zip tar cpio 7z ar rpm gz bz2 xz zstd lz4 lzma "
+	              "lzip compress rar iso cab lha");
 	expect_errors("[Limits]\nArchiveDepth=0\nArchiveMembers=0\nArchiveExpandedMax=65535\n"
 	              "ArchiveRatio=1\nArchiveTime=99ms\n",
 	              "f:2: 'ArchiveDepth=0': expected a number from 1 to 16\n"
