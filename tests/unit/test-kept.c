@@ -264,6 +264,32 @@ START_TEST(kept_take_other_length_is_refused)
 }
 END_TEST
 
+/* The same image, @bytes long: zeros behind the last section, and a header that says so. */
+static int keep_as_long_as(uint64_t bytes)
+{
+	struct image_header h;
+	int fd = keep(key_1);
+
+	ck_assert_int_eq(pread(fd, &h, sizeof(h), sizeof(struct kept_header)), sizeof(h));
+	h.total_bytes = bytes;
+	ck_assert_int_eq(image_digest(&h, sizeof(h), h.sha256), 0);
+	ck_assert_int_eq(pwrite(fd, &h, sizeof(h), sizeof(struct kept_header)), sizeof(h));
+	ck_assert_int_eq(ftruncate(fd, (off_t)(sizeof(struct kept_header) + bytes)), 0);
+	return fd;
+}
+
+START_TEST(kept_take_size_at_the_limit_is_copied_and_past_it_is_not)
+{
+	_cleanup_(fd_closep) int largest = keep_as_long_as(KEPT_BYTES_MAX), out = new_memfd();
+	_cleanup_(fd_closep) int larger = keep_as_long_as(KEPT_BYTES_MAX + 1);
+	struct ruleset_counts counts;
+
+	ck_assert_int_eq(kept_take(largest, key_1, out, &counts), 0);
+	ck_assert_int_eq(size_of(out), KEPT_BYTES_MAX);
+	assert_refused(larger, key_1);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const cases[] = {
@@ -276,6 +302,7 @@ int main(void)
 		kept_take_other_key_or_none_is_refused,
 		kept_take_any_byte_changed_is_refused,
 		kept_take_other_length_is_refused,
+		kept_take_size_at_the_limit_is_copied_and_past_it_is_not,
 	};
 	Suite *s = suite_create("kept");
 	TCase *tc = tcase_create("kept");
