@@ -36,6 +36,8 @@
 /* such a scan takes hundreds of milliseconds */
 #define FRESH_AFTER_BYTES ((size_t)16 << 20)
 
+#define FAT_BINARIES_MAX 1024
+
 enum part { PART_OTHER, PART_PE, N_PARTS };
 
 struct rules_scanner {
@@ -46,6 +48,8 @@ struct rules_scanner {
 	/* of the scan that is running */
 	bool is_pe;
 	enum part part;
+	const void *buf;
+	size_t len;
 	nsec_t deadline;
 	bool matched, timed_out, incomplete;
 	char *rule;
@@ -98,10 +102,25 @@ static int on_match(struct rules_scanner *s, const YR_RULE *rule)
 	return CALLBACK_ABORT;
 }
 
+/*
+ * A universal binary for more processors than there are: libyara 4.2.3 counts to whatever number is there, for minutes,
+ * and keeps memory for each; no deadline is looked at meanwhile. Class files of Java begin alike, with a number below
+ * 100, or above 65535 << 16 where they try what is to come.
+ */
+static bool is_endless(const struct rules_scanner *s)
+{
+	static const uint8_t magic[][4] = {{0xca, 0xfe, 0xba, 0xbe}, {0xca, 0xfe, 0xba, 0xbf}};
+	const uint8_t *p = s->buf;
+
+	return s->len >= 8 && (memcmp(p, magic[0], 4) == 0 || memcmp(p, magic[1], 4) == 0) &&
+	       ((uint32_t)p[4] << 24 | (uint32_t)p[5] << 16 | (uint32_t)p[6] << 8 | p[7]) > FAT_BINARIES_MAX;
+}
+
 /* "Rule" of an imported module that must not be loaded, or of one that is fine. */
 static int on_import(struct rules_scanner *s, const YR_MODULE_IMPORT *import)
 {
-	if (!rules_module_is_refused(import->module_name))
+	if (!rules_module_is_refused(import->module_name) &&
+	    (strcmp(import->module_name, "macho") != 0 || !is_endless(s)))
 		return CALLBACK_CONTINUE;
 	s->incomplete = true;
 	return CALLBACK_ERROR;
@@ -242,6 +261,8 @@ enum rules_result rules_scan(struct rules_scanner *s, const void *buf, size_t le
 {
 	enum rules_result result, pe;
 
+	s->buf = buf;
+	s->len = len;
 	s->deadline = deadline;
 	s->rule = ret_rule;
 	s->is_pe = s->rules->pe && begins_with_mz(buf, len);

@@ -391,6 +391,30 @@ START_TEST(scan_deadline_in_the_past_times_out)
 }
 END_TEST
 
+/* libyara counts to the number of processors that the file tells of, and no deadline stops it. */
+START_TEST(scan_universal_binary_without_end_is_an_error)
+{
+	struct rules *r = load("import \"macho\" rule a { condition: macho.nfat_arch == 7 }"
+	                       "rule b { strings: $m = \"mark\" condition: $m }");
+	struct rules_scanner *s;
+	uint8_t fat[64] = {0xca, 0xfe, 0xba, 0xbe, 0, 0, 4, 0};
+	char name[RULE_NAME_BYTES];
+
+	ck_assert_int_eq(rules_scanner_new(r, &s), 0);
+	memcpy(fat + 40, "mark", 4);
+	ck_assert_int_eq(rules_scan(s, fat, sizeof(fat), NULL, FAR, name), RULES_MATCH);
+	fat[7] = 1; /* one more than are looked at */
+	ck_assert_int_eq(rules_scan(s, fat, sizeof(fat), NULL, FAR, name), RULES_ERROR);
+	memset(fat + 4, 0xff, 4);
+	ck_assert_int_eq(rules_scan(s, fat, sizeof(fat), NULL, FAR, name), RULES_ERROR);
+	fat[3] = 0xbf;
+	ck_assert_int_eq(rules_scan(s, fat, sizeof(fat), NULL, FAR, name), RULES_ERROR);
+	ck_assert_int_eq(rules_scan(s, fat, 7, NULL, FAR, name), RULES_CLEAN);
+	rules_scanner_free(s);
+	rules_free(r);
+}
+END_TEST
+
 START_TEST(scan_slow_rule_times_out_within_a_second_and_recovers)
 {
 	struct rules *r = load("rule slow { condition: uint8(0) == 0x61 and for all i in (0..2000000000) : "
@@ -475,6 +499,6 @@ UNIT_MAIN("rules", compile_errors_name_file_and_line_of_every_bad_file,
           scan_level_log_does_not_hide_a_time_out,
           scan_entry_point_of_the_file_before_is_forgotten,
           scan_deadline_in_the_past_times_out,
-          scan_slow_rule_times_out_within_a_second_and_recovers,
+          scan_universal_binary_without_end_is_an_error, scan_slow_rule_times_out_within_a_second_and_recovers,
           scan_too_many_matches_is_an_error_unless_a_rule_matched,
           scan_that_tells_goes_on_behind_a_match)
