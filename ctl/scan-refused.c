@@ -46,7 +46,8 @@ static bool is_our_denial(json_t *e, const char *path)
 static json_t *result_of(json_t *e)
 {
 	static const char *const keys[] = {"verdict", "rule",   "ruleBase64", "sha256",
-	                                   "size",    "reason", "usecSpent",  "member"};
+	                                   "size",    "reason", "usecSpent",  "member",
+	                                   "partial", "windows"};
 	json_t *o = json_object();
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {

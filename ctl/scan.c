@@ -67,10 +67,11 @@ void scan_report(const struct ctl *ctl, struct scan_totals *t, const char *path,
 		(void)varlink_set_bytes(result, "path", path, strlen(path));
 		out_json(ctl, result);
 	} else if (!clean) {
-		printf("%s: %s%s%s (%s%s%s%s%s%s)\n", safe,
+		printf("%s: %s%s%s (%s%s%s%s%s%s%s)\n", safe,
 		       out_style(ctl, malicious && !log_only ? OUT_BAD : OUT_WARN), verdict,
 		       out_reset(ctl), reason, *rule ? ": " : "", rule,
-		       *member ? ", member " : "", member, log_only ? ", only logged" : "");
+		       *member ? ", member " : "", member, log_only ? ", only logged" : "",
+		       malicious && json_is_true(json_object_get(result, "partial")) ? ", partial" : "");
 	}
 }
 

@@ -283,7 +283,8 @@ static inline struct ring *shared_routine(struct shared *sh)
 /* What a generation of scanners works by; sent with the rules. */
 struct settings {
 	uint64_t max_file_size_bytes; /* unless the policy line says otherwise */
-	uint64_t largest_bytes;       /* that any policy line allows: what engines make room for */
+	uint64_t largest_bytes;       /* that any policy line allows */
+	uint64_t whole_bytes;         /* of a file that is held in memory: what engines make room for */
 	uint64_t scanner_memory_bytes; /* private memory of a scanner, at most */
 	nsec_t timeout;
 	uint32_t n_workers;

@@ -33,6 +33,7 @@ static int check_settings(const struct settings *s)
 	return s->n_readers >= 2 && s->n_readers <= READERS_MAX && s->n_workers >= 1 &&
 	               s->n_workers <= WORKERS_MAX && s->timeout > 0 &&
 	                       s->largest_bytes >= s->max_file_size_bytes &&
+	                       s->whole_bytes >= 1 && s->whole_bytes <= s->largest_bytes &&
 	                       arc_limits_valid(&s->archives) ?
 	               0 :
 	               -EINVAL;

@@ -37,6 +37,8 @@ static void put_finding(struct record *r, const struct inquiry *q)
 		r->flags |= RECORD_CACHED;
 	if (f->partial)
 		r->flags |= RECORD_PARTIAL;
+	if (f->windows)
+		r->flags |= RECORD_WINDOWS;
 	if (f->has_sha256) {
 		r->flags |= RECORD_SHA256;
 		memcpy(r->sha256, f->sha256, sizeof(r->sha256));

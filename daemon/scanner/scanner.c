@@ -81,7 +81,7 @@ static void init_worker(struct scanner *sc, struct worker *w, unsigned shard)
 {
 	w->sc = sc;
 	w->shard = shard;
-	if (engine_new(sc->cfg.rules, sc->cfg.settings.largest_bytes, &w->engine) < 0)
+	if (engine_new(sc->cfg.rules, sc->cfg.settings.whole_bytes, &w->engine) < 0)
 		_exit(EXIT_MEMORY);
 }
 

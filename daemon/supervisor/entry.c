@@ -241,6 +241,8 @@ static void describe_decision(const struct entry *e, struct fields *f)
 	fields_add_str(f, "CUSTOS_CACHE", r->flags & RECORD_CACHED ? "hit" : "miss");
 	if (r->flags & RECORD_PARTIAL)
 		fields_add_str(f, "CUSTOS_PARTIAL", "1");
+	if (r->flags & RECORD_WINDOWS)
+		fields_add_str(f, "CUSTOS_WINDOWS", "1");
 	if (r->flags & RECORD_MONITOR)
 		fields_add_str(f, "CUSTOS_MONITOR", "1");
 	if (r->flags & RECORD_LATE)

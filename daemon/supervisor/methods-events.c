@@ -33,6 +33,7 @@ static int set_flags(json_t *o, unsigned flags)
 		{RECORD_CACHED, "cached"},   {RECORD_PARTIAL, "partial"},
 		{RECORD_LATE, "late"},       {RECORD_MONITOR, "monitor"},
 		{RECORD_REQUEST, "request"}, {RECORD_LOG_ONLY, "logOnly"},
+		{RECORD_WINDOWS, "windows"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {

@@ -76,6 +76,8 @@ static json_t *finding_json(const struct scan_item *item, const struct finding *
 	member_place_text(&f->member, member);
 	if (!o || reply_set_text(o, "rule", f->rule) < 0 ||
 	    (f->log_only && json_object_set_new(o, "logOnly", json_true()) < 0) ||
+	    (f->partial && json_object_set_new(o, "partial", json_true()) < 0) ||
+	    (f->windows && json_object_set_new(o, "windows", json_true()) < 0) ||
 	    reply_set_text(o, "member", member) < 0 ||
 	    reply_set_text(o, "sha256", hex) < 0) {
 		json_decref(o);

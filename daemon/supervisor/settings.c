@@ -39,11 +39,11 @@ static unsigned n_engines(const struct settings *s)
 	return s->n_workers + s->n_readers;
 }
 
-/* What a scanner sets aside when it starts: rules, for each engine a buffer for the largest file, and for each worker
+/* What a scanner sets aside when it starts: rules, for each engine a buffer for the largest file that is held, and for each worker
  * room for what is in archives. It is a copy of the keeper, so it has the rules in force and those that are next. */
 static uint64_t memory_needed(const struct settings *s, uint64_t rules_bytes)
 {
-	return 2 * rules_bytes + n_engines(s) * (s->largest_bytes + THREAD_BYTES) +
+	return 2 * rules_bytes + n_engines(s) * (s->whole_bytes + THREAD_BYTES) +
 	       s->n_workers * (s->archives.n_bytes + THREAD_BYTES) + ROOM_BYTES;
 }
 
@@ -57,6 +57,7 @@ int settings_make(const struct conf *c, const struct policy *p, int image_fd, st
 	*ret = (struct settings){
 		.max_file_size_bytes = c->max_file_size_bytes,
 		.largest_bytes = largest(c, p),
+		.whole_bytes = MIN(largest(c, p), c->whole_file_bytes),
 		.timeout = c->timeout,
 		.n_held_files = c->n_held_files,
 		.rescue = c->rescue,
@@ -73,7 +74,7 @@ int settings_make(const struct conf *c, const struct policy *p, int image_fd, st
 	(void)snprintf(why, SETTINGS_WHY_BYTES, "ScannerMemory=: %" PRIu64 " MiB are less than a scanner starts with: "
 	               "%u threads, each with files of up to %" PRIu64 " MiB, %" PRIu64 " MiB of archives for %u of them, and these "
 	               "rules want %" PRIu64 " MiB",
-	               ret->scanner_memory_bytes / MIB, n_engines(ret), ret->largest_bytes / MIB,
+	               ret->scanner_memory_bytes / MIB, n_engines(ret), ret->whole_bytes / MIB,
 	               ret->archives.n_bytes / MIB, ret->n_workers,
 	               (needed + MIB - 1) / MIB);
 	return -EINVAL;

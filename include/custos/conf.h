@@ -10,7 +10,9 @@
 
 /* Bounds of the keys; custosd.conf(5) states them. */
 #define CONF_LIST_MAX           256  /* entries of one list key: each costs a descriptor or a mark */
-#define CONF_MAX_FILE_SIZE_MAX  ((UINT64_C(2) << 30) - 1) /* address space per worker is reserved */
+#define CONF_MAX_FILE_SIZE_MAX  (UINT64_C(1) << 40)
+#define CONF_WHOLE_FILE_MIN     (UINT64_C(1) << 20)
+#define CONF_WHOLE_FILE_MAX     ((UINT64_C(2) << 30) - 1) /* address space per worker is reserved */
 #define CONF_TIMEOUT_MIN        (50 * NSEC_PER_MSEC) /* less denies or allows every large file */
 #define CONF_TIMEOUT_MAX        (60 * NSEC_PER_SEC)  /* half of the kernel's hung-task limit of 120 s */
 #define CONF_WORKERS_MAX        256
@@ -50,6 +52,7 @@ struct conf {
 	char *operator_group;       /* NULL: root only */
 	struct strlist mounts;      /* empty: auto */
 	uint64_t max_file_size_bytes;
+	uint64_t whole_file_bytes;  /* larger ones are read in windows */
 	nsec_t timeout;
 	unsigned n_workers;         /* 0: one per CPU */
 	uint64_t cache_memory_bytes;

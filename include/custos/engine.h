@@ -46,12 +46,13 @@ int engine_global_init(void);
 /**
  * engine_new() - make a worker's engine
  * @rs:             borrowed; must outlive the engine
- * @max_size_bytes: largest file that will ever be asked for; address space is reserved for
- *                  it here, memory is used only while a file of that size is scanned
+ * @whole_bytes:    largest file that is held in memory as a whole; address space is reserved for
+ *                  it here, memory is used only while a file of that size is scanned. Larger ones
+ *                  are read in windows of half that size
  *
  * Context: before the seal; allocates. Return: 0 or a negative errno.
  */
-int engine_new(const struct ruleset *rs, uint64_t max_size_bytes, struct engine **ret);
+int engine_new(const struct ruleset *rs, uint64_t whole_bytes, struct engine **ret);
 struct engine *engine_free(struct engine *e);
 void engine_freep(struct engine **e);
 
@@ -60,7 +61,12 @@ void engine_freep(struct engine **e);
  *
  * Never fails: what goes wrong is in @ret as VERDICT_ERROR with a reason. A match on the
  * allow list wins over everything but the block list; EICAR and block list win over YARA.
- * A file that grows while it is read is read to its new end, up to the size limit.
+ * A file that grows while it is read is read to its new end, up to the size limit; one that was to
+ * be held, up to @whole_bytes.
+ *
+ * Of a file in windows (@ret->windows) rules say what they say of the whole, or it is VERDICT_ERROR,
+ * REASON_WINDOWS; of one that is malicious, @ret->partial says that some rule might have said something
+ * else (docs/adr/0040).
  *
  * Context: the thread that owns @e; blocks on disk. System calls: pread64, newfstatat (or
  * fstat), madvise, clock_gettime where the vDSO has none, and, by libyara and libcrypto,
@@ -69,7 +75,8 @@ void engine_freep(struct engine **e);
  */
 void engine_scan(struct engine *e, const struct engine_input *in, struct finding *ret);
 
-/* What the last engine_scan() with keep_bytes has read, until engine_release() or the next scan. */
+/* What the last engine_scan() with keep_bytes has read, until engine_release() or the next scan. Of a file
+ * in windows: the first and the last, with nothing between them. */
 const void *engine_bytes(const struct engine *e, size_t *ret_len);
 void engine_release(struct engine *e);
 

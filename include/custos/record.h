@@ -10,7 +10,7 @@
 enum record_action { RECORD_ALLOW, RECORD_DENY, RECORD_LOG, RECORD_QUARANTINE };
 
 enum record_flag {
-	RECORD_PARTIAL = 1,      /* not every byte was looked at */
+	RECORD_PARTIAL = 1,      /* not judged in full */
 	RECORD_CACHED = 2,
 	RECORD_MONITOR = 4,      /* monitor mode: would have been denied */
 	RECORD_SUBJECT = 8,      /* uid, gid, exe, unit, cgroup are filled in */
@@ -19,6 +19,7 @@ enum record_flag {
 	RECORD_LATE = 64,        /* answered by the deadline, judged later */
 	RECORD_REQUEST = 128,    /* custosctl scan, not an open */
 	RECORD_LOG_ONLY = 256,   /* by rules of level "log" alone */
+	RECORD_WINDOWS = 512,    /* too large to be held: rules saw it piece by piece */
 };
 
 /* Lies in shared memory: fixed size, no pointers. The reader (supervisor) must treat every field as

@@ -50,6 +50,7 @@ enum rules_result {
 	RULES_TIMEOUT,
 	RULES_NOMEM,
 	RULES_ERROR, /* not every rule was evaluated in full */
+	RULES_PARTIAL, /* of a file in windows: some rule may say something else of it as a whole */
 };
 
 struct rules_scanner; /* one per thread */
@@ -75,3 +76,46 @@ struct rules_scanner *rules_scanner_free(struct rules_scanner *s);
 enum rules_result rules_scan(struct rules_scanner *s, const void *buf, size_t len,
                              const char *const *vars, nsec_t deadline,
                              char ret_rule[RULE_NAME_BYTES]);
+
+/*
+ * Windows: a file that is too large to be held in memory, shown piece by piece. A string
+ * is found wherever it lies if it matches no more than this many bytes, and a condition is
+ * evaluated once, over what was found in all windows (docs/adr/0040).
+ */
+#define RULES_OVERLAP_BYTES ((size_t)64 << 10)
+
+struct rules_window {
+	const void *buf;
+	size_t len;
+	uint64_t base; /* offset of its first byte in the file */
+};
+
+/**
+ * rules_windows_begin() - the first window of a file
+ * @head: from the file's start on; it stays readable until the end. More than
+ *        RULES_OVERLAP_BYTES long
+ * @vars, @deadline, @ret_rule: as in rules_scan()
+ *
+ * Context: as rules_scan(). Return: RULES_CLEAN, and what follows is to be called; else it
+ * is over, as rules_windows_end() says.
+ */
+enum rules_result rules_windows_begin(struct rules_scanner *s, const struct rules_window *head,
+                                      const char *const *vars, nsec_t deadline,
+                                      char ret_rule[RULE_NAME_BYTES]);
+/* The next window: it begins RULES_OVERLAP_BYTES before the end of the one before, whose
+ * bytes need not be there any more. Return: as rules_windows_begin(). */
+enum rules_result rules_windows_add(struct rules_scanner *s, const struct rules_window *w);
+
+/**
+ * rules_windows_end() - evaluate the conditions
+ *
+ * The first and the last window are still readable: rules may look at bytes of them. Where
+ * one looks at others, or a module reads a file that goes beyond the first window, or where a
+ * match may lie across a border that is longer than the overlap, the result is
+ * RULES_PARTIAL, unless a rule denies.
+ *
+ * @ret_partial: was there anything of that kind? Return: as rules_scan(), or RULES_PARTIAL.
+ */
+enum rules_result rules_windows_end(struct rules_scanner *s, bool *ret_partial);
+/* Instead of rules_windows_end(): nobody wants to know. */
+void rules_windows_drop(struct rules_scanner *s);

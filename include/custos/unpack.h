@@ -13,6 +13,7 @@
  * level "log", nothing is done. A member that is malicious makes the file so, and what could not be
  * read in full makes it an error: f->member says where. digest and size stay those of
  * the file
+ * A file in windows that may be an archive is an error: of it not all is there.
  * @cancel: NULL, or what ends it early once it is true
  *
  * Context: as engine_scan() and arc_walk(). The file's bytes are released.

@@ -39,6 +39,7 @@ enum reason {
 	REASON_ARC_ENCRYPTED,
 	REASON_ARC_DAMAGED,   /* or packed in a way that libarchive does not know */
 	REASON_ARC_FORMAT,    /* a kind that the configuration does not have opened */
+	REASON_WINDOWS,       /* too large to be held: some rule may say something else of it as a whole */
 	N_REASONS,
 };
 
@@ -53,7 +54,8 @@ struct member_place {
 struct finding {
 	enum verdict verdict;
 	enum reason reason;
-	bool partial;                   /* not all bytes were looked at */
+	bool partial;                   /* not judged in full */
+	bool windows;                   /* too large to be held: rules saw it piece by piece (docs/adr/0040) */
 	bool log_only;                  /* malicious by rules of level "log" alone: never refused for it */
 	bool has_sha256;
 	uint8_t sha256[SHA256_BYTES];   /* of the bytes read, valid if has_sha256 */

@@ -38,7 +38,7 @@ static const struct {
 	[OPT_ON_MATCH] = {"on-match", "deny, quarantine or log", 1 << POLICY_SCAN},
 	[OPT_ON_ERROR] = {"on-error", "allow or deny", 1 << POLICY_SCAN},
 	[OPT_TIMEOUT] = {"timeout", "a duration from 50ms to 60s", 1 << POLICY_SCAN},
-	[OPT_MAX_SIZE] = {"max-size", "a size from 1 to 2147483647 bytes, such as 100M",
+	[OPT_MAX_SIZE] = {"max-size", "a size from 1 byte to 1T, such as 100M",
                           1 << POLICY_SCAN},
 	[OPT_LOG] = {"log", "none, match or all", 1 << POLICY_SCAN | 1 << POLICY_ALLOW},
 	[OPT_ARCHIVES] = {"archives", "yes or no", 1 << POLICY_SCAN},

@@ -24,27 +24,14 @@
 #include "custos/digest.h"
 #include "custos/eicar.h"
 #include "custos/give-back.h"
-#include "engine-vars.h"
+#include "engine-own.h"
 #include "ruleset-view.h"
 
-/*
- * Hashed while still in the second-level cache; the clock is looked at once per chunk.
- */
-#define CHUNK_BYTES ((size_t)256 << 10)
+/* Room for windows of a few times their overlap, however small the files are. */
+#define BUFFER_BYTES_MIN (8 * RULES_OVERLAP_BYTES)
 
 /* 97 % of all files are smaller: their pages stay, and cost no page fault again. */
 #define KEEP_BYTES ((size_t)1 << 20)
-
-struct engine {
-	const struct ruleset *rs;
-	uint64_t max_size_bytes;
-	uint8_t *buf; /* mapping of buf_bytes, and a guard page behind it */
-	size_t buf_bytes, map_bytes;
-	uint64_t used; /* bytes of the last file that lie in buf */
-	struct digests digests;
-	struct rules_scanner *scanner; /* NULL: no YARA rules */
-	struct engine_vars vars;
-};
 
 int engine_global_init(void)
 {
@@ -71,10 +58,10 @@ static int map_buffer(struct engine *e)
 	size_t page = page_align(1);
 	void *p;
 
-	if (e->max_size_bytes > SIZE_MAX / 4)
+	if (e->whole_bytes > SIZE_MAX / 4)
 		return -EINVAL;
 	/* One byte more shows that a file grew. */
-	e->buf_bytes = page_align((size_t)MAX(CHUNK_BYTES, e->max_size_bytes + 1));
+	e->buf_bytes = page_align((size_t)MAX(BUFFER_BYTES_MIN, e->whole_bytes + 1));
 	p = mmap(NULL, e->buf_bytes + page, PROT_READ | PROT_WRITE,
 	         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (p == MAP_FAILED)
@@ -84,7 +71,7 @@ static int map_buffer(struct engine *e)
 	return mprotect(e->buf + e->buf_bytes, page, PROT_NONE) < 0 ? -errno : 0;
 }
 
-int engine_new(const struct ruleset *rs, uint64_t max_size_bytes, struct engine **ret)
+int engine_new(const struct ruleset *rs, uint64_t whole_bytes, struct engine **ret)
 {
 	struct engine *e = calloc(1, sizeof(*e));
 	int r;
@@ -92,7 +79,7 @@ int engine_new(const struct ruleset *rs, uint64_t max_size_bytes, struct engine 
 	if (!e)
 		return -ENOMEM;
 	e->rs = rs;
-	e->max_size_bytes = max_size_bytes;
+	e->whole_bytes = whole_bytes;
 	r = map_buffer(e);
 	if (r == 0)
 		r = digests_init(&e->digests, ruleset_digests(rs));
@@ -123,19 +110,19 @@ void engine_freep(struct engine **e)
 	*e = engine_free(*e);
 }
 
-static void conclude(struct finding *f, enum verdict v, enum reason r)
+void engine_conclude(struct finding *f, enum verdict v, enum reason r)
 {
 	f->verdict = v;
 	f->reason = r;
 }
 
-static void give_up(struct finding *f, enum reason r)
+void engine_give_up(struct finding *f, enum reason r)
 {
-	conclude(f, VERDICT_ERROR, r);
+	engine_conclude(f, VERDICT_ERROR, r);
 	f->partial = true;
 }
 
-static ssize_t read_at(int fd, void *buf, size_t len, uint64_t off)
+ssize_t engine_read(int fd, void *buf, size_t len, uint64_t off)
 {
 	ssize_t n;
 
@@ -158,15 +145,15 @@ static enum reason read_and_hash(struct engine *e, const struct engine_input *in
 	const bool stay = e->scanner || in->keep_bytes;
 
 	for (;;) {
-		uint64_t at = stay ? f->size_bytes : f->size_bytes % CHUNK_BYTES;
-		uint64_t room = MIN(CHUNK_BYTES - at % CHUNK_BYTES,
+		uint64_t at = stay ? f->size_bytes : f->size_bytes % ENGINE_CHUNK_BYTES;
+		uint64_t room = MIN(ENGINE_CHUNK_BYTES - at % ENGINE_CHUNK_BYTES,
 		                    max_bytes + 1 - f->size_bytes);
 		uint8_t *p = e->buf + at;
 		ssize_t n;
 
 		if (clock_now() >= in->deadline)
 			return REASON_TIMEOUT;
-		n = read_at(in->fd, p, (size_t)room, f->size_bytes);
+		n = engine_read(in->fd, p, (size_t)room, f->size_bytes);
 		if (n < 0)
 			return errno == ENOMEM ? REASON_NOMEM : REASON_IO;
 		if (n == 0)
@@ -184,35 +171,64 @@ static enum reason read_and_hash(struct engine *e, const struct engine_input *in
 	}
 }
 
-static void run_rules(struct engine *e, const struct engine_bytes *b, struct finding *f)
+void engine_take(struct finding *f, enum rules_result r)
 {
-	const char *const *vars = NULL;
-
-	if (e->rs->uses & RULESET_USES_VARS) {
-		engine_vars_set(&e->vars, b->path, b->owner, b->buf, b->len);
-		vars = e->vars.values;
-	}
-	switch (rules_scan(e->scanner, b->buf, b->len, vars, b->deadline, f->rule)) {
+	switch (r) {
 	case RULES_CLEAN:
-		conclude(f, VERDICT_CLEAN, REASON_NONE);
+		engine_conclude(f, VERDICT_CLEAN, REASON_NONE);
 		break;
 	case RULES_MATCH_LOG:
 		f->log_only = true;
-		conclude(f, VERDICT_MALICIOUS, REASON_YARA);
+		engine_conclude(f, VERDICT_MALICIOUS, REASON_YARA);
 		break;
 	case RULES_MATCH:
-		conclude(f, VERDICT_MALICIOUS, REASON_YARA);
+		engine_conclude(f, VERDICT_MALICIOUS, REASON_YARA);
 		break;
 	case RULES_TIMEOUT:
-		give_up(f, REASON_TIMEOUT);
+		engine_give_up(f, REASON_TIMEOUT);
 		break;
 	case RULES_NOMEM:
-		give_up(f, REASON_NOMEM);
+		engine_give_up(f, REASON_NOMEM);
 		break;
 	case RULES_ERROR:
-		give_up(f, REASON_ENGINE);
+		engine_give_up(f, REASON_ENGINE);
+		break;
+	case RULES_PARTIAL:
+		engine_give_up(f, REASON_WINDOWS);
 		break;
 	}
+}
+
+const char *const *engine_set_vars(struct engine *e, const struct engine_bytes *head)
+{
+	if (!(e->rs->uses & RULESET_USES_VARS))
+		return NULL;
+	engine_vars_set(&e->vars, head->path, head->owner, head->buf, head->len);
+	return e->vars.values;
+}
+
+bool engine_look_up(struct engine *e, const struct engine_input *in, const struct engine_bytes *b,
+                    struct engine_digests *d, struct finding *f)
+{
+	if (digests_final(&e->digests, d->digest) < 0) {
+		engine_give_up(f, REASON_ENGINE);
+		return true;
+	}
+	d->have = e->digests.wanted;
+	memcpy(f->sha256, d->digest[DIGEST_SHA256], SHA256_BYTES);
+	f->has_sha256 = true;
+	if (b && b->len <= EICAR_MAX_BYTES && eicar_is(b->buf, b->len)) {
+		(void)snprintf(f->rule, sizeof(f->rule), "EICAR-Test-File");
+		engine_conclude(f, VERDICT_MALICIOUS, REASON_EICAR);
+		return true;
+	}
+	if (ruleset_lists_have(e->rs, d, f))
+		return true;
+	if (!in || !in->known_clean || !(e->scanner || in->keep_bytes) ||
+	    !in->known_clean(in->userdata, f->sha256, f->size_bytes))
+		return false;
+	engine_conclude(f, VERDICT_CLEAN, REASON_NONE);
+	return true;
 }
 
 /* What the digests, and then the rules, say about bytes that are hashed and in memory.
@@ -221,37 +237,23 @@ static void judge(struct engine *e, const struct engine_input *in,
                   const struct engine_bytes *b, struct engine_digests *d,
                   struct finding *f)
 {
-	if (digests_final(&e->digests, d->digest) < 0) {
-		give_up(f, REASON_ENGINE);
+	if (engine_look_up(e, in, b, d, f))
 		return;
-	}
-	d->have = e->digests.wanted;
-	memcpy(f->sha256, d->digest[DIGEST_SHA256], SHA256_BYTES);
-	f->has_sha256 = true;
-
-	if (b->len <= EICAR_MAX_BYTES && eicar_is(b->buf, b->len)) {
-		(void)snprintf(f->rule, sizeof(f->rule), "EICAR-Test-File");
-		conclude(f, VERDICT_MALICIOUS, REASON_EICAR);
-	} else if (ruleset_lists_have(e->rs, d, f)) {
-		return;
-	} else if (in && in->known_clean && (e->scanner || in->keep_bytes) &&
-	           in->known_clean(in->userdata, f->sha256, f->size_bytes)) {
-		conclude(f, VERDICT_CLEAN, REASON_NONE);
-	} else if (e->scanner) {
-		run_rules(e, b, f);
-	} else {
-		conclude(f, VERDICT_CLEAN, REASON_NONE);
-	}
+	if (e->scanner)
+		engine_take(f, rules_scan(e->scanner, b->buf, b->len, engine_set_vars(e, b), b->deadline,
+		                          f->rule));
+	else
+		engine_conclude(f, VERDICT_CLEAN, REASON_NONE);
 }
 
 void engine_release(struct engine *e)
 {
-	size_t end = page_align((size_t)MIN(e->used, e->buf_bytes));
+	size_t end = page_align((size_t)MIN(e->touched, e->buf_bytes));
 
 	/* Failure costs memory, not the verdict; the next large scan tries again. */
 	if (end > KEEP_BYTES)
 		(void)give_back(e->buf + KEEP_BYTES, end - KEEP_BYTES);
-	e->used = 0;
+	e->used = e->touched = 0;
 }
 
 const void *engine_bytes(const struct engine *e, size_t *ret_len)
@@ -260,41 +262,51 @@ const void *engine_bytes(const struct engine *e, size_t *ret_len)
 	return e->buf;
 }
 
+/* The whole file is in memory when it is judged, or nothing is done with its bytes but hashing them. */
+static void scan_whole(struct engine *e, const struct engine_input *in, uint64_t max_bytes,
+                       const struct stat *st, struct engine_digests *d, struct finding *f)
+{
+	struct engine_bytes b = {
+		.buf = e->buf, .path = in->path, .owner = st->st_uid, .deadline = in->deadline};
+	const bool stay = e->scanner || in->keep_bytes;
+	const enum reason reason = read_and_hash(e, in, stay ? MIN(max_bytes, e->whole_bytes) : max_bytes,
+	                                         (uint64_t)st->st_size, f);
+
+	e->used = e->touched = stay ? f->size_bytes : 0;
+	b.len = (size_t)f->size_bytes;
+	if (reason == REASON_NONE)
+		judge(e, in, &b, d, f);
+	else
+		engine_give_up(f, reason);
+}
+
 void engine_scan(struct engine *e, const struct engine_input *in, struct finding *ret)
 {
-	uint64_t max_bytes = MIN(in->max_size_bytes, e->max_size_bytes);
-	enum reason reason;
 	struct engine_digests own_digests;
 	struct engine_digests *d = in->ret_digests ? in->ret_digests : &own_digests;
 	struct stat own;
 	const struct stat *st = in->st;
-	struct engine_bytes b = {
-		.buf = e->buf, .path = in->path, .deadline = in->deadline};
 
 	*d = (struct engine_digests){0};
 	*ret = (struct finding){.verdict = VERDICT_UNKNOWN};
 	if (!st && fstat(in->fd, &own) == 0)
 		st = &own;
 	if (!st || !S_ISREG(st->st_mode)) {
-		give_up(ret, REASON_IO);
+		engine_give_up(ret, REASON_IO);
 		return;
 	}
-	if ((uint64_t)st->st_size > max_bytes) {
-		give_up(ret, REASON_TOO_LARGE);
+	if ((uint64_t)st->st_size > in->max_size_bytes) {
+		engine_give_up(ret, REASON_TOO_LARGE);
 		return;
 	}
 	if (digests_begin(&e->digests) < 0) {
-		give_up(ret, REASON_ENGINE);
+		engine_give_up(ret, REASON_ENGINE);
 		return;
 	}
-	reason = read_and_hash(e, in, max_bytes, (uint64_t)st->st_size, ret);
-	e->used = e->scanner || in->keep_bytes ? ret->size_bytes : 0;
-	b.len = (size_t)ret->size_bytes;
-	b.owner = st->st_uid;
-	if (reason == REASON_NONE)
-		judge(e, in, &b, d, ret);
+	if ((uint64_t)st->st_size > e->whole_bytes && (e->scanner || in->keep_bytes))
+		engine_scan_windows(e, in, in->max_size_bytes, st->st_uid, d, ret);
 	else
-		give_up(ret, reason);
+		scan_whole(e, in, in->max_size_bytes, st, d, ret);
 	if (!in->keep_bytes)
 		engine_release(e);
 }
@@ -306,7 +318,7 @@ void engine_judge(struct engine *e, const struct engine_bytes *b, struct finding
 	*ret = (struct finding){.verdict = VERDICT_UNKNOWN, .size_bytes = b->len};
 	if (digests_begin(&e->digests) < 0 ||
 	    digests_update(&e->digests, b->buf, b->len) < 0)
-		give_up(ret, REASON_ENGINE);
+		engine_give_up(ret, REASON_ENGINE);
 	else
 		judge(e, NULL, b, &d, ret);
 }

@@ -17,9 +17,7 @@
 #include <yara.h>
 
 #include "custos/clock.h"
-#include "custos/rules.h"
-#include "rules-tell.h"
-#include "rules-yara.h"
+#include "rules-scan.h"
 
 /*
  * The same verdicts, measured faster; the buffer is private, so no fault needs
@@ -37,24 +35,6 @@
 #define FRESH_AFTER_BYTES ((size_t)16 << 20)
 
 #define FAT_BINARIES_MAX 1024
-
-enum part { PART_OTHER, PART_PE, N_PARTS };
-
-struct rules_scanner {
-	const struct rules *rules;
-	YR_SCANNER *yr[N_PARTS]; /* NULL after an error: made anew for the next file */
-	rules_tell_t tell;       /* NULL: the first rule that denies ends the scan */
-	void *userdata;
-	/* of the scan that is running */
-	bool is_pe;
-	enum part part;
-	const void *buf;
-	size_t len;
-	nsec_t deadline;
-	bool matched, timed_out, incomplete;
-	char *rule;
-	char log_rule[RULE_NAME_BYTES]; /* the first of level "log" that matched, or "" */
-};
 
 bool rules_pe_has(const struct rules *rules, const YR_RULE *rule)
 {
@@ -110,9 +90,9 @@ static int on_match(struct rules_scanner *s, const YR_RULE *rule)
 static bool is_endless(const struct rules_scanner *s)
 {
 	static const uint8_t magic[][4] = {{0xca, 0xfe, 0xba, 0xbe}, {0xca, 0xfe, 0xba, 0xbf}};
-	const uint8_t *p = s->buf;
+	const uint8_t *p = s->head;
 
-	return s->len >= 8 && (memcmp(p, magic[0], 4) == 0 || memcmp(p, magic[1], 4) == 0) &&
+	return s->head_len >= 8 && (memcmp(p, magic[0], 4) == 0 || memcmp(p, magic[1], 4) == 0) &&
 	       ((uint32_t)p[4] << 24 | (uint32_t)p[5] << 16 | (uint32_t)p[6] << 8 | p[7]) > FAT_BINARIES_MAX;
 }
 
@@ -144,13 +124,17 @@ static int on_message(YR_SCAN_CONTEXT *context, int message, void *data, void *u
 			s->timed_out = true;
 			return CALLBACK_ERROR;
 		}
+		s->windows.feed[s->part].importing = ((YR_MODULE_IMPORT *)data)->module_name;
 		return on_import(s, data);
+	case CALLBACK_MSG_MODULE_IMPORTED:
+		s->windows.feed[s->part].importing = NULL;
+		return CALLBACK_CONTINUE;
 	default:
 		return CALLBACK_CONTINUE;
 	}
 }
 
-static int make_scanner(struct rules_scanner *s, enum part part)
+static int make_scanner(struct rules_scanner *s, enum rules_part part)
 {
 	YR_RULES *rules = part == PART_PE ? s->rules->pe : s->rules->yr;
 
@@ -163,7 +147,7 @@ static int make_scanner(struct rules_scanner *s, enum part part)
 	return 0;
 }
 
-static void drop_scanner(struct rules_scanner *s, enum part part)
+void rules_part_drop(struct rules_scanner *s, enum rules_part part)
 {
 	if (s->yr[part])
 		yr_scanner_destroy(s->yr[part]);
@@ -188,8 +172,8 @@ int rules_scanner_new(const struct rules *rules, struct rules_scanner **ret)
 
 struct rules_scanner *rules_scanner_free(struct rules_scanner *s)
 {
-	for (unsigned part = 0; s && part < N_PARTS; part++)
-		drop_scanner(s, part);
+	for (unsigned part = 0; s && part < N_RULES_PARTS; part++)
+		rules_part_drop(s, part);
 	free(s);
 	return NULL;
 }
@@ -220,13 +204,11 @@ static enum rules_result judge(const struct rules_scanner *s, int err)
 	return err != ERROR_SUCCESS || s->incomplete ? RULES_ERROR : RULES_CLEAN;
 }
 
-static enum rules_result scan_part(struct rules_scanner *s, enum part part,
-                                   const void *buf, size_t len,
-                                   const char *const *vars)
+enum rules_result rules_part_begin(struct rules_scanner *s, enum rules_part part,
+                                   const char *const *vars, YR_SCANNER **ret)
 {
-	nsec_t now = clock_now();
+	const nsec_t now = clock_now();
 	YR_SCANNER *yr;
-	int err;
 
 	if (now >= s->deadline)
 		return RULES_TIMEOUT;
@@ -235,19 +217,32 @@ static enum rules_result scan_part(struct rules_scanner *s, enum part part,
 	yr = s->yr[part];
 	s->part = part;
 	if (set_vars(yr, vars) < 0) {
-		drop_scanner(s, part);
+		rules_part_drop(s, part);
 		return RULES_NOMEM;
 	}
-
 	s->matched = s->timed_out = s->incomplete = false;
 	yr->entry_point = YR_UNDEFINED;
 	yr->timeout = s->deadline - now;
-	err = yr_scanner_scan_mem(yr, buf, len);
+	*ret = yr;
+	return RULES_CLEAN;
+}
 
+enum rules_result rules_part_end(struct rules_scanner *s, enum rules_part part, int err, size_t len)
+{
 	if (err != ERROR_SUCCESS || s->incomplete || len >= FRESH_AFTER_BYTES ||
-	    yr->re_fiber_pool.fiber_count > FIBERS_MAX)
-		drop_scanner(s, part);
+	    s->yr[part]->re_fiber_pool.fiber_count > FIBERS_MAX)
+		rules_part_drop(s, part);
 	return judge(s, err);
+}
+
+static enum rules_result scan_part(struct rules_scanner *s, enum rules_part part,
+                                   const void *buf, size_t len,
+                                   const char *const *vars)
+{
+	YR_SCANNER *yr;
+	enum rules_result r = rules_part_begin(s, part, vars, &yr);
+
+	return r == RULES_CLEAN ? rules_part_end(s, part, yr_scanner_scan_mem(yr, buf, len), len) : r;
 }
 
 static bool begins_with_mz(const void *buf, size_t len)
@@ -255,27 +250,39 @@ static bool begins_with_mz(const void *buf, size_t len)
 	return len >= 2 && memcmp(buf, "MZ", 2) == 0;
 }
 
+void rules_part_reset(struct rules_scanner *s, nsec_t deadline, const void *head, size_t len,
+                      char ret_rule[RULE_NAME_BYTES])
+{
+	s->head = head;
+	s->head_len = len;
+	s->deadline = deadline;
+	s->rule = ret_rule;
+	s->is_pe = s->rules->pe && begins_with_mz(head, len);
+	s->log_rule[0] = '\0';
+}
+
+enum rules_result rules_parts_join(struct rules_scanner *s, enum rules_result other,
+                                   enum rules_result pe)
+{
+	/* also when the others could not be run to their end: a match counts */
+	const enum rules_result result =
+		other != RULES_MATCH && (pe == RULES_MATCH || other == RULES_CLEAN) ? pe : other;
+
+	if (result != RULES_CLEAN || !*s->log_rule)
+		return result;
+	memcpy(s->rule, s->log_rule, RULE_NAME_BYTES);
+	return RULES_MATCH_LOG;
+}
+
 enum rules_result rules_scan(struct rules_scanner *s, const void *buf, size_t len,
                              const char *const *vars, nsec_t deadline,
                              char ret_rule[RULE_NAME_BYTES])
 {
-	enum rules_result result, pe;
+	enum rules_result other, pe = RULES_CLEAN;
 
-	s->buf = buf;
-	s->len = len;
-	s->deadline = deadline;
-	s->rule = ret_rule;
-	s->is_pe = s->rules->pe && begins_with_mz(buf, len);
-	s->log_rule[0] = '\0';
-	result = scan_part(s, PART_OTHER, buf, len, vars);
-	if (result != RULES_MATCH && s->is_pe) {
-		/* also when the others could not be run to their end: a match counts */
+	rules_part_reset(s, deadline, buf, len, ret_rule);
+	other = scan_part(s, PART_OTHER, buf, len, vars);
+	if (other != RULES_MATCH && s->is_pe)
 		pe = scan_part(s, PART_PE, buf, len, vars);
-		result = pe == RULES_MATCH || result == RULES_CLEAN ? pe : result;
-	}
-	if (result == RULES_CLEAN && *s->log_rule) {
-		memcpy(ret_rule, s->log_rule, RULE_NAME_BYTES);
-		result = RULES_MATCH_LOG;
-	}
-	return result;
+	return rules_parts_join(s, other, pe);
 }

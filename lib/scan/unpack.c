@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "archive-sign.h"
+
 struct unpack {
 	struct engine *e;
 	const struct engine_input *in;
@@ -104,13 +106,34 @@ static void walk(struct arc_walker *w, struct unpack *u)
 	f->member = walk.at;
 }
 
+/* Of a file in windows the middle is not there: no archive can be read. */
+static void refuse_windows(struct unpack *u)
+{
+	struct arc_sign signs[ARC_SIGNS_MAX];
+	struct finding *f = u->f;
+	size_t len;
+	const uint8_t *buf = engine_bytes(u->e, &len);
+
+	if (arc_signs(buf, len, ARC_KINDS_DEFAULT, signs) == 0)
+		return;
+	f->verdict = VERDICT_ERROR;
+	f->reason = REASON_ARC_BYTES;
+	f->partial = true;
+	f->log_only = false;
+	f->rule[0] = '\0';
+}
+
 void unpack_judge(struct arc_walker *w, struct engine *e, const struct engine_input *in,
                   const _Atomic bool *cancel, struct finding *f)
 {
 	struct unpack u = {.e = e, .in = in, .cancel = cancel, .f = f};
 
 	if ((f->verdict == VERDICT_CLEAN && f->reason == REASON_NONE) ||
-	    (f->verdict == VERDICT_MALICIOUS && f->log_only))
-		walk(w, &u);
+	    (f->verdict == VERDICT_MALICIOUS && f->log_only)) {
+		if (f->windows)
+			refuse_windows(&u);
+		else
+			walk(w, &u);
+	}
 	engine_release(e);
 }

@@ -34,6 +34,7 @@ static const char *const reason_names[N_REASONS] = {
 	[REASON_ARC_ENCRYPTED] = "archive-encrypted",
 	[REASON_ARC_DAMAGED] = "archive-damaged",
 	[REASON_ARC_FORMAT] = "archive-format",
+	[REASON_WINDOWS] = "windows",
 };
 
 const char *verdict_name(enum verdict v)

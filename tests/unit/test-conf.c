@@ -161,7 +161,7 @@ START_TEST(conf_parse_bounds_are_inclusive)
 {
 	_cleanup_(conf_deinit) struct conf c, b;
 
-	parse_ok("[Limits]\nMaxFileSize=2147483647\nTimeout=60s\nWorkers="
+	parse_ok("[Limits]\nMaxFileSize=1T\nWholeFileSize=2147483647\nTimeout=60s\nWorkers="
 	         "256\nCacheMemory=4G\nHeldFiles=32768\nScannerMemory=1T\n[Rules]\nRuleBudget=10s\n"
 	         "[Bundles]\nThreshold=16\nMaxAge=3650d\n",
 	         &c);
@@ -169,11 +169,9 @@ START_TEST(conf_parse_bounds_are_inclusive)
 	parse_ok("[Limits]\nMaxFileSize=1\nTimeout=50ms\nWorkers=0\nCacheMemory=1M\nScannerMemory=128M\n[Rules]\nRuleBudget=1ms\n"
 	         "[Bundles]\nThreshold=1\nMaxAge=1h\n",
 	         &b);
-	expect_errors("[Limits]\nMaxFileSize=2G\nTimeout=60001ms\nWorkers=257\n"
+	expect_errors("[Limits]\nMaxFileSize=1025G\nTimeout=60001ms\nWorkers=257\n"
 	              "CacheMemory=4294967297\n[Bundles]\nThreshold=17\nMaxAge=3651d\n[Rules]\nRuleBudget=10001ms\n",
-	              "f:2: 'MaxFileSize=2G': expected a size from 1 to 2147483647 "
-	              "bytes, such "
-	              "as 100M\n"
+	              "f:2: 'MaxFileSize=1025G': expected a size from 1 byte to 1T, such as 100M\n"
 	              "f:3: 'Timeout=60001ms': expected a duration from 50ms to 60s\n"
 	              "f:4: 'Workers=257': expected a number from 0 to 256\n"
 	              "f:5: 'CacheMemory=4294967297': expected a size from 1M to 4G\n"
@@ -183,15 +181,28 @@ START_TEST(conf_parse_bounds_are_inclusive)
 	expect_errors(
 		"[Limits]\nMaxFileSize=0\nTimeout=49ms\nWorkers=-1\nCacheMemory=1023K\n"
 		"[Bundles]\nThreshold=0\nMaxAge=59min\n[Rules]\nRuleBudget=999us\n",
-		"f:2: 'MaxFileSize=0': expected a size from 1 to 2147483647 bytes, "
-	        "such as "
-		"100M\n"
+		"f:2: 'MaxFileSize=0': expected a size from 1 byte to 1T, such as 100M\n"
 		"f:3: 'Timeout=49ms': expected a duration from 50ms to 60s\n"
 		"f:4: 'Workers=-1': expected a number from 0 to 256\n"
 		"f:5: 'CacheMemory=1023K': expected a size from 1M to 4G\n"
 		"f:7: 'Threshold=0': expected a number from 1 to 16, or vendor+site\n"
 		"f:8: 'MaxAge=59min': expected a duration from 1h to 3650d\n"
 		"f:10: 'RuleBudget=999us': expected no, or a duration from 1ms to 10s");
+}
+END_TEST
+
+START_TEST(conf_parse_whole_file_size)
+{
+	_cleanup_(conf_deinit) struct conf c;
+
+	parse_ok("[Limits]\nWholeFileSize=1M\n", &c);
+	ck_assert_uint_eq(c.whole_file_bytes, 1 << 20);
+	conf_deinit(&c);
+	parse_ok("[Limits]\nWholeFileSize=1M\nWholeFileSize=\n", &c);
+	ck_assert_uint_eq(c.whole_file_bytes, 256 << 20);
+	expect_errors("[Limits]\nWholeFileSize=1048575\nWholeFileSize=2147483648\n",
+	              "f:2: 'WholeFileSize=1048575': expected a size from 1M to 2147483647 bytes, such as 256M\n"
+	              "f:3: 'WholeFileSize=2147483648': expected a size from 1M to 2147483647 bytes, such as 256M");
 }
 END_TEST
 
@@ -324,7 +335,7 @@ END_TEST
 UNIT_MAIN("conf", conf_parse_empty_gives_defaults, conf_parse_every_key_is_taken,
           conf_parse_empty_value_gives_default_back,
           conf_parse_mount_auto_empties_the_list, conf_parse_bounds_are_inclusive,
-          conf_parse_scanner_memory, conf_parse_rescue_neither_yes_nor_no_is_an_error,
+          conf_parse_whole_file_size, conf_parse_scanner_memory, conf_parse_rescue_neither_yes_nor_no_is_an_error,
           conf_parse_namespaces_one_past_the_limit_is_an_error,
           conf_parse_held_files_one_past_the_limit_is_an_error,
           conf_parse_archive_limits_one_past_are_errors,

@@ -63,7 +63,7 @@ static struct finding scan(struct bench *b, const struct blob *file, unsigned *n
 	const struct engine_input in = {
 		.fd = fd,
 		.path = "/srv/file.gz",
-		.max_size_bytes = MAX_BYTES,
+		.max_size_bytes = 2 * MAX_BYTES,
 		.deadline = clock_now() + 30 * NSEC_PER_SEC,
 		.keep_bytes = true,
 		.known_clean = n_known ? known : NULL,
@@ -328,7 +328,39 @@ START_TEST(judge_match_of_level_log_does_not_hide_what_was_not_read)
 }
 END_TEST
 
-UNIT_MAIN("unpack", judge_members_by_rules_of_level_log_yield_to_those_that_deny,
+START_TEST(judge_archive_that_is_not_held_is_never_clean)
+{
+	struct blob zip = zip_of("name", "data", 4);
+	struct blob large = {.buf = calloc(1, MAX_BYTES + 1 + zip.len), .len = MAX_BYTES + 1 + zip.len};
+	struct bench b;
+	struct finding f;
+
+	for (unsigned i = 0; i < 2; i++) { /* without rules, too */
+		bench_begin(&b, i ? rules : NULL);
+		bench_end(&b, NULL);
+		f = scan(&b, &large, NULL);
+		check(&f, VERDICT_CLEAN, REASON_NONE, "", "");
+		ck_assert(f.windows);
+		memcpy(large.buf + MAX_BYTES + 1, zip.buf, zip.len);
+		f = scan(&b, &large, NULL);
+		check(&f, VERDICT_ERROR, REASON_ARC_BYTES, "", "");
+		memset(large.buf + MAX_BYTES + 1, 0, zip.len);
+		memcpy(large.buf, zip.buf, zip.len);
+		f = scan(&b, &large, NULL);
+		check(&f, VERDICT_ERROR, REASON_ARC_BYTES, "", "");
+		memcpy(large.buf + MAX_BYTES / 2, "needle in the hay", 17);
+		f = scan(&b, &large, NULL);
+		if (i)
+			check(&f, VERDICT_MALICIOUS, REASON_YARA, "needle", "");
+		memset(large.buf, 0, large.len);
+		bench_stop(&b);
+	}
+	free(large.buf);
+	blob_free(&zip);
+}
+END_TEST
+
+UNIT_MAIN("unpack", judge_archive_that_is_not_held_is_never_clean, judge_members_by_rules_of_level_log_yield_to_those_that_deny,
           judge_file_that_only_logs_is_opened_all_the_same,
           judge_match_of_level_log_does_not_hide_what_was_not_read,
            judge_without_rules_finds_eicar_and_hashes,
