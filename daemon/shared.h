@@ -292,6 +292,7 @@ struct settings {
 	uint32_t n_held_files; /* 0: nothing is wished for */
 	uint32_t rescue;       /* 1: root is let through when nothing is judged */
 	uint32_t archives_on_demand; /* 1: requests have archives opened */
+	uint32_t payloads;           /* 1: whatever has its archives opened has its payloads decoded */
 	struct arc_limits archives;
 };
 

@@ -82,7 +82,7 @@ static void read_file(struct inquiry *q)
 	engine_scan(q->w->engine, &in, &q->finding);
 	if (in.keep_bytes)
 		/* At a stop nobody waits for what is no open. */
-		unpack_judge(q->w->archives, q->w->engine, &in,
+		unpack_judge(q->w->archives, q->w->payloads, q->w->engine, &in,
 		             slot->kind == SLOT_PERMISSION ? NULL : &sc->finish, &q->finding);
 	atomic_store_explicit(&slot->work_began, 0, memory_order_relaxed);
 	crash_working_on(0);

@@ -95,6 +95,9 @@ static void start_workers(struct scanner *sc)
 		init_worker(sc, w, 1 + READERS_MAX + i);
 		if (arc_walker_new(&sc->cfg.settings.archives, &w->archives) < 0)
 			_exit(EXIT_MEMORY);
+		if (sc->cfg.settings.payloads &&
+		    payload_walker_new(&payload_limits_default, &w->payloads) < 0)
+			_exit(EXIT_MEMORY);
 		w->may_wait = true;
 		start_thread(sc, worker_main, w, "worker");
 	}

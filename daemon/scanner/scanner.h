@@ -14,6 +14,7 @@
 #include "custos/archive.h"
 #include "custos/engine.h"
 #include "custos/lane.h"
+#include "custos/payload.h"
 #include "custos/policy.h"
 #include "custos/ruleset.h"
 
@@ -114,6 +115,7 @@ struct worker {
 	bool may_wait;               /* a worker; a reader has events to read */
 	struct engine *engine;
 	struct arc_walker *archives; /* NULL: a reader, which opens none */
+	struct payload_walker *payloads; /* NULL: the same, or they are not looked for */
 	unsigned turn;               /* jobs looked for */
 	unsigned sample;             /* scans since the last one put into the statistics */
 	char path[4096];

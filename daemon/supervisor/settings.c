@@ -15,6 +15,7 @@
 #define MIB           (UINT64_C(1) << 20)
 #define THREAD_BYTES  (2 * MIB)   /* stack and the like, of what has an engine */
 #define ROOM_BYTES    (24 * MIB)  /* all else, in a scanner that has nothing to do; 5 measured, with small rules */
+#define PAYLOAD_BYTES (49 * MIB)  /* as payload_room() says of the default */
 #define SCAN_BYTES    (256 * MIB) /* of one scan, beyond the file itself: no honest file and rule come near */
 
 static unsigned cpus(void)
@@ -39,12 +40,17 @@ static unsigned n_engines(const struct settings *s)
 	return s->n_workers + s->n_readers;
 }
 
+static uint64_t payload_bytes(const struct settings *s)
+{
+	return s->payloads ? PAYLOAD_BYTES : 0;
+}
+
 /* What a scanner sets aside when it starts: rules, for each engine a buffer for the largest file that is held, and for each worker
  * room for what is in archives. It is a copy of the keeper, so it has the rules in force and those that are next. */
 static uint64_t memory_needed(const struct settings *s, uint64_t rules_bytes)
 {
 	return 2 * rules_bytes + n_engines(s) * (s->whole_bytes + THREAD_BYTES) +
-	       s->n_workers * (s->archives.n_bytes + THREAD_BYTES) + ROOM_BYTES;
+	       s->n_workers * (s->archives.n_bytes + payload_bytes(s) + THREAD_BYTES) + ROOM_BYTES;
 }
 
 int settings_make(const struct conf *c, const struct policy *p, int image_fd, struct settings *ret,
@@ -63,6 +69,7 @@ int settings_make(const struct conf *c, const struct policy *p, int image_fd, st
 		.rescue = c->rescue,
 		.archives_on_demand = c->archives_on_demand,
 		.archives = c->archives,
+		.payloads = c->payloads,
 		.n_workers = MIN(c->n_workers ? c->n_workers : MAX(cpus(), 2U), (unsigned)WORKERS_MAX),
 		.n_readers = MIN(MAX(cpus(), 2U), (unsigned)READERS_MAX),
 	};

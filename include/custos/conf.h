@@ -62,6 +62,7 @@ struct conf {
 	unsigned n_held_files;      /* 0: none */
 	struct arc_limits archives;
 	bool archives_on_demand;    /* custosctl scan opens them */
+	bool payloads;              /* what scripts carry encoded is judged where archives are opened */
 	struct strlist hashes, allow_hashes, yara;
 	bool self_test;             /* rules are tried before they are used */
 	nsec_t rule_budget;         /* of one file of rules for a MiB; 0: none */

@@ -42,7 +42,7 @@ struct record {
 	uint32_t container;      /* 1: the subject runs in a container */
 	uint32_t path_len;
 	uint32_t weight;         /* statistics: this record stands for so many like it */
-	struct member_place member; /* in the archive that the file is; n: 0, not in one */
+	struct member_place member; /* in the file; all 0: the file itself */
 	uint8_t sha256[SHA256_BYTES];
 	char rule[RULE_NAME_BYTES];
 	char unit[128];

@@ -40,15 +40,21 @@ enum reason {
 	REASON_ARC_DAMAGED,   /* or packed in a way that libarchive does not know */
 	REASON_ARC_FORMAT,    /* a kind that the configuration does not have opened */
 	REASON_WINDOWS,       /* too large to be held: some rule may say something else of it as a whole */
+	/* Not every payload of a script was decoded: */
+	REASON_PAY_COUNT,     /* too many */
+	REASON_PAY_BYTES,     /* too much to decode */
+	REASON_PAY_RATIO,     /* one inflates to too many times its size */
+	REASON_PAY_TIME,      /* it took too long */
 	N_REASONS,
 };
 
-/* Where in an archive: the number of the member, counted from 1 as the archive has them, then the number of
+/* Where in a file. In an archive: the number of the member, counted from 1 as the archive has them, then the number of
  * the member in it, and so on. Numbers, because names are content (I8). */
 #define MEMBER_LEVELS_MAX 16
 struct member_place {
 	uint32_t n; /* 0: not in an archive */
 	uint32_t number[MEMBER_LEVELS_MAX];
+	uint64_t payload; /* 0: none; else it is what is written in base64, or compressed, at this offset + 1 of it */
 };
 
 struct finding {
@@ -61,14 +67,14 @@ struct finding {
 	uint8_t sha256[SHA256_BYTES];   /* of the bytes read, valid if has_sha256 */
 	uint64_t size_bytes;            /* bytes read */
 	char rule[RULE_NAME_BYTES];     /* NUL-terminated; "" when none */
-	struct member_place member;     /* of an archive, that verdict, reason and rule speak of */
+	struct member_place member;     /* member or payload that verdict, reason and rule speak of */
 };
 
 /* Stable lower-case names used in JSON, journal and tests: "clean", "hash-list", ... */
 const char *verdict_name(enum verdict v);
 const char *reason_name(enum reason r);
-/* "2/1/14"; "" when it is none. More than MEMBER_LEVELS_MAX levels are cut. */
-#define MEMBER_PLACE_BYTES (MEMBER_LEVELS_MAX * 11)
+/* "2/1/14", "payload@5120", "2/1/payload@0"; "" when it is none. More than MEMBER_LEVELS_MAX levels are cut. */
+#define MEMBER_PLACE_BYTES (MEMBER_LEVELS_MAX * 11 + 29)
 void member_place_text(const struct member_place *m, char ret[MEMBER_PLACE_BYTES]);
 /* Parse a name; returns false if it is none. */
 bool verdict_from_name(const char *name, enum verdict *ret);

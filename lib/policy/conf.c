@@ -62,6 +62,7 @@ static const struct conf_key keys[] = {
 	{"Limits", "ArchiveTime", conf_parse_duration, FIELD(archives.time), ARC_TIME_MIN,
          ARC_TIME_MAX, "a duration from 100ms to 60s"},
 	{"Archives", "OnDemand", conf_parse_bool, FIELD(archives_on_demand), .expected = "yes or no"},
+	{"Archives", "Payloads", conf_parse_bool, FIELD(payloads), .expected = "yes or no"},
 	{"Archives", "Formats", conf_parse_archive_kinds, FIELD(archives.kinds),
          .expected = "none, or names of formats with spaces between them: default zip tar cpio "
                      "7z ar rpm gz bz2 xz zstd lz4 lzma lzip compress rar iso cab lha"},
@@ -203,6 +204,7 @@ void conf_init(struct conf *c)
 		.n_held_files = 8192,
 		.archives = arc_limits_default,
 		.archives_on_demand = true,
+		.payloads = true,
 		.self_test = true,
 		.bundle_threshold = 1,
 		.bundle_max_age = 45 * 86400 * NSEC_PER_SEC,

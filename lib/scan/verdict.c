@@ -6,6 +6,7 @@
  */
 #include "custos/verdict.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,6 +36,10 @@ static const char *const reason_names[N_REASONS] = {
 	[REASON_ARC_DAMAGED] = "archive-damaged",
 	[REASON_ARC_FORMAT] = "archive-format",
 	[REASON_WINDOWS] = "windows",
+	[REASON_PAY_COUNT] = "payload-count",
+	[REASON_PAY_BYTES] = "payload-bytes",
+	[REASON_PAY_RATIO] = "payload-ratio",
+	[REASON_PAY_TIME] = "payload-time",
 };
 
 const char *verdict_name(enum verdict v)
@@ -56,6 +61,9 @@ void member_place_text(const struct member_place *m, char ret[MEMBER_PLACE_BYTES
 	for (uint32_t i = 0; i < MIN(m->n, (uint32_t)MEMBER_LEVELS_MAX); i++)
 		len += (size_t)snprintf(ret + len, MEMBER_PLACE_BYTES - len, "%s%u",
 		                        i ? "/" : "", m->number[i]);
+	if (m->payload)
+		(void)snprintf(ret + len, MEMBER_PLACE_BYTES - len, "%spayload@%" PRIu64, len ? "/" : "",
+		               m->payload - 1);
 }
 
 bool verdict_from_name(const char *name, enum verdict *ret)

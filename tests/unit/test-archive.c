@@ -662,7 +662,7 @@ END_TEST
 
 START_TEST(member_place_text_of_too_many_levels_is_cut)
 {
-	struct member_place m = {.n = UINT32_MAX};
+	struct member_place m = {.n = UINT32_MAX, .payload = UINT64_MAX};
 	char text[MEMBER_PLACE_BYTES];
 
 	memset(m.number, 0xff,
@@ -671,6 +671,8 @@ START_TEST(member_place_text_of_too_many_levels_is_cut)
 	ck_assert_uint_eq(strlen(text), MEMBER_PLACE_BYTES - 1);
 	check_place(&(struct member_place){0}, "");
 	check_place(&(struct member_place){2, {3, 1}}, "3/1");
+	check_place(&(struct member_place){.payload = 1}, "payload@0");
+	check_place(&(struct member_place){2, {3, 1}, .payload = 100}, "3/1/payload@99");
 }
 END_TEST
 

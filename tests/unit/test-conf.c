@@ -71,7 +71,7 @@ START_TEST(conf_parse_every_key_is_taken)
 	         "500ms\nWorkers=4\nCacheMemory=1M\nHeldFiles=7\n"
 	         "ArchiveDepth=16\nArchiveMembers=1000000\nArchiveExpandedMax=64K\n"
 	         "ArchiveRatio=100000\nArchiveTime=100ms\n"
-	         "[Archives]\nOnDemand=no\nFormats=zip rar\n"
+	         "[Archives]\nOnDemand=no\nPayloads=no\nFormats=zip rar\n"
 	         "[Rules]\nHashes=/a b\nHashes=/c\nAllowHashes=/d\nYara=/e\nSelfTest=no\nRuleBudget=20ms\n"
 	         "[Bundles]\nThreshold=2\nMaxAge=2w\n",
 	         &c);
@@ -97,6 +97,7 @@ START_TEST(conf_parse_every_key_is_taken)
 	ck_assert_uint_eq(c.archives.time, 100 * NSEC_PER_MSEC);
 	ck_assert_uint_eq(c.archives.kinds, 1U << ARC_ZIP | 1U << ARC_RAR);
 	ck_assert(!c.archives_on_demand);
+	ck_assert(!c.payloads);
 	ck_assert_uint_eq(c.hashes.n, 2);
 	ck_assert_str_eq(c.hashes.items[0], "/a b");
 	ck_assert_str_eq(c.allow_hashes.items[0], "/d");
@@ -119,7 +120,7 @@ START_TEST(conf_parse_empty_value_gives_default_back)
 	        "2M\nCacheMemory=\nHeldFiles=1\nHeldFiles=\n"
 		"ArchiveDepth=2\nArchiveDepth=\nArchiveMembers=2\nArchiveMembers=\n"
 		"ArchiveExpandedMax=1M\nArchiveExpandedMax=\nArchiveRatio=2\nArchiveRatio=\n"
-		"ArchiveTime=1s\nArchiveTime=\n[Archives]\nOnDemand=no\nOnDemand=\n"
+		"ArchiveTime=1s\nArchiveTime=\n[Archives]\nOnDemand=no\nOnDemand=\nPayloads=no\nPayloads=\n"
 		"Formats=none\nFormats=\n"
 		"[Rules]\nYara=/a\nYara=\nYara=/b\nSelfTest=no\nSelfTest=\nRuleBudget=1s\nRuleBudget=\n[Bundles]\nThreshold=3\nThreshold=\n"
 		"MaxAge=1h\nMaxAge=\n",
@@ -138,6 +139,7 @@ START_TEST(conf_parse_empty_value_gives_default_back)
 	ck_assert_uint_eq(c.n_held_files, 8192);
 	ck_assert(memcmp(&c.archives, &dflt.archives, sizeof(c.archives)) == 0);
 	ck_assert(c.archives_on_demand);
+	ck_assert(c.payloads);
 	ck_assert(c.rescue);
 	ck_assert(c.self_test);
 	ck_assert_uint_eq(c.rule_budget, 0);

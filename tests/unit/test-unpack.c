@@ -23,6 +23,7 @@ struct bench {
 	struct ruleset *rs;
 	struct engine *e;
 	struct arc_walker *w;
+	struct payload_walker *p;
 	struct fixture_image image;
 };
 
@@ -40,11 +41,13 @@ static void bench_end(struct bench *b, const struct arc_limits *l)
 	ck_assert_int_eq(ruleset_load(fd, &b->rs), 0);
 	ck_assert_int_eq(engine_new(b->rs, MAX_BYTES, &b->e), 0);
 	ck_assert_int_eq(arc_walker_new(l ? l : &arc_limits_default, &b->w), 0);
+	ck_assert_int_eq(payload_walker_new(&payload_limits_default, &b->p), 0);
 }
 
 static void bench_stop(struct bench *b)
 {
 	b->w = arc_walker_free(b->w);
+	b->p = payload_walker_free(b->p);
 	b->e = engine_free(b->e);
 	b->rs = ruleset_free(b->rs);
 }
@@ -74,7 +77,7 @@ static struct finding scan(struct bench *b, const struct blob *file, unsigned *n
 
 	ck_assert_int_eq(write(fd, file->buf, file->len), (ssize_t)file->len);
 	engine_scan(b->e, &in, &f);
-	unpack_judge(b->w, b->e, &in, NULL, &f);
+	unpack_judge(b->w, b->p, b->e, &in, NULL, &f);
 	(void)engine_bytes(b->e, &len);
 	ck_assert_uint_eq(len, 0);
 	ck_assert_uint_eq(f.size_bytes, file->len);
@@ -360,7 +363,81 @@ START_TEST(judge_archive_that_is_not_held_is_never_clean)
 }
 END_TEST
 
-UNIT_MAIN("unpack", judge_archive_that_is_not_held_is_never_clean, judge_members_by_rules_of_level_log_yield_to_those_that_deny,
+/* base64 of "a needle in the hay.", "it is told" and "slow" times many */
+#define NEEDLE64 "YSBuZWVkbGUgaW4gdGhlIGhheS4="
+#define TOLD64   "aXQgaXMgdG9sZA=="
+
+static struct finding scan_text(struct bench *b, const char *text)
+{
+	struct blob file = {.buf = (void *)(uintptr_t)text, .len = strlen(text)};
+
+	return scan(b, &file, NULL);
+}
+
+static const char payload_rules[] =
+	"rule needle { strings: $a = \"needle in the hay\" condition: $a } "
+	"rule run { strings: $a = \"<?php a needle\" condition: $a at 0 and extension == \".gz\" and filesize < 40 } "
+	"rule told { meta: level = \"log\" strings: $a = \"it is told\" condition: $a }";
+
+START_TEST(judge_payloads_of_the_file_and_of_members)
+{
+	static const char php[] = "<?php eval(base64_decode('" NEEDLE64 "'));";
+	static const char told[] = "<?php f(base64_decode('" TOLD64 "'));";
+	static const char both[] = "<?php f(base64_decode('" TOLD64 "', '" NEEDLE64 "'));";
+	struct bench b;
+	struct finding f;
+
+	bench_begin(&b, payload_rules);
+	fixture_image_hash(&b.image.block[DIGEST_SHA256], "listed in a list", 16, HASHDB_ANY_SIZE, "Bad");
+	bench_end(&b, NULL);
+	f = scan_text(&b, php);
+	check(&f, VERDICT_MALICIOUS, REASON_YARA, "needle", "payload@26");
+	check_zip(&b, "x.php", php, strlen(php), VERDICT_MALICIOUS, REASON_YARA, "needle", "2/payload@26");
+	f = scan_text(&b, told);
+	check(&f, VERDICT_MALICIOUS, REASON_YARA, "told", "");
+	ck_assert(f.log_only);
+	f = scan_text(&b, both);
+	check(&f, VERDICT_MALICIOUS, REASON_YARA, "needle", "payload@43");
+	ck_assert(!f.log_only);
+	f = scan_text(&b, "base64_decode bGlzdGVkIGluIGEgbGlzdA==");
+	check(&f, VERDICT_MALICIOUS, REASON_HASH, "Bad", "payload@14");
+	f = scan_text(&b, "eval('" NEEDLE64 "')"); /* nobody decodes it */
+	check(&f, VERDICT_CLEAN, REASON_NONE, "", "");
+	b.p = payload_walker_free(b.p); /* none are looked for */
+	f = scan_text(&b, php);
+	check(&f, VERDICT_CLEAN, REASON_NONE, "", "");
+	bench_stop(&b);
+	bench_begin(&b, strchr(payload_rules, '}') + 1);
+	bench_end(&b, NULL);
+	f = scan_text(&b, php);
+	check(&f, VERDICT_MALICIOUS, REASON_YARA, "run", "payload@26");
+	bench_stop(&b);
+}
+END_TEST
+
+START_TEST(judge_payloads_that_were_not_looked_at_are_never_clean)
+{
+	static const char many[] = "<?php f(base64_decode('" TOLD64 "', '" TOLD64 "'));";
+	struct payload_limits l = payload_limits_default;
+	struct bench b;
+	struct finding f;
+
+	bench_begin(&b, payload_rules);
+	bench_end(&b, NULL);
+	b.p = payload_walker_free(b.p);
+	l.n = 1;
+	ck_assert_int_eq(payload_walker_new(&l, &b.p), 0);
+	f = scan_text(&b, many);
+	check(&f, VERDICT_ERROR, REASON_PAY_COUNT, "", "payload@43");
+	ck_assert(!f.log_only);
+	check_zip(&b, "x.php", many, strlen(many), VERDICT_ERROR, REASON_PAY_COUNT, "", "2/payload@43");
+	f = scan_text(&b, "<?php f(base64_decode('" TOLD64 "', '" NEEDLE64 "'));"); /* past the ceiling */
+	check(&f, VERDICT_ERROR, REASON_PAY_COUNT, "", "payload@43");
+	bench_stop(&b);
+}
+END_TEST
+
+UNIT_MAIN("unpack", judge_payloads_of_the_file_and_of_members, judge_payloads_that_were_not_looked_at_are_never_clean, judge_archive_that_is_not_held_is_never_clean, judge_members_by_rules_of_level_log_yield_to_those_that_deny,
           judge_file_that_only_logs_is_opened_all_the_same,
           judge_match_of_level_log_does_not_hide_what_was_not_read,
            judge_without_rules_finds_eicar_and_hashes,
