@@ -5,7 +5,7 @@
  * `engine-scan IMAGE_FD VERB LIST [PASSES [THREADS]]`, where IMAGE_FD is a sealed memfd that custos-compile has written. VERB:
  *   match       every rule that matches each file, with no names known:
  *                 M RULES:RULE PATH   a rule, with its file of rules
- *                 T TYPE PATH         value of the variable filetype, or "-"
+ *                 T FACTS PATH        values of the variables that depend on its bytes, each ended by 0x1f
  *                 E RESULT PATH       a rule was not evaluated
  *                 D VERDICT PATH      engine_scan() judges the file otherwise
  *   match-names the same, with the file's own path
@@ -121,6 +121,20 @@ static char *read_all(const char *path, size_t *ret_len, uid_t *ret_owner)
 	return ptr_take(&buf);
 }
 
+/* What rules may ask of the bytes: none has a line's end in it, or it is not what they see. */
+static void print_facts(const struct engine_vars *vars, const char *path)
+{
+	(void)fputs("T ", stdout);
+	for (unsigned i = 0; i < N_RULES_VARS; i++) {
+		if (i != RULES_FILETYPE && i < RULES_ELF_TYPE)
+			continue; /* of its name, its owner */
+		for (const char *p = vars->values[i]; *p; p++)
+			(void)putchar((unsigned char)*p < ' ' ? '?' : *p);
+		(void)putchar('\x1f');
+	}
+	(void)puts(path);
+}
+
 static int match(struct bench *b, const char *path)
 {
 	char rule[RULE_NAME_BYTES];
@@ -139,7 +153,7 @@ static int match(struct bench *b, const char *path)
 	engine_vars_set(&vars, b->with_names ? path : NULL, owner, buf, len);
 	result = rules_scan(b->scanner, buf, len, b->rs->uses & RULESET_USES_VARS ? vars.values : NULL,
 	                    clock_now() + LIMIT_SEC * NSEC_PER_SEC, rule);
-	(void)printf("T %s %s\n", *vars.values[RULES_FILETYPE] ? vars.values[RULES_FILETYPE] : "-", path);
+	print_facts(&vars, path);
 	if (result != RULES_CLEAN)
 		(void)printf("E %d %s\n", result, path);
 	if (f.verdict != (b->n_matches ? VERDICT_MALICIOUS : VERDICT_CLEAN))

@@ -14,7 +14,10 @@ from pathlib import Path
 from . import positives
 from .world import Failed, run
 
-VARIABLES = ("filename", "filepath", "extension", "filetype", "owner")
+# What depends on the bytes alone, in the order that engine-scan prints it.
+FACTS = ("filetype", "elf_type", "elf_machine", "elf_linking", "elf_sections", "elf_packer", "elf_interp",
+         "script_interpreter")
+VARIABLES = ("filename", "filepath", "extension", "owner", *FACTS)
 CORPUS = ("/usr", "/etc", "/var/lib")
 FILE_MAX = 16 << 20
 CLEAN = {"owner": "root"}  # files of others are left out
@@ -187,7 +190,7 @@ class Comparison:
 
 
 def parse(lines, comparison):
-    """Of engine-scan: matches, and paths by the type of the file."""
+    """Of engine-scan: matches, and paths by the facts of the file."""
     matches, types = set(), defaultdict(list)
     for line in lines:
         kind, _, rest = line.partition(" ")
@@ -195,20 +198,21 @@ def parse(lines, comparison):
         if kind == "M":
             matches.add((what, path))
         elif kind == "T":
-            types["" if what == "-" else what].append(path)
+            *facts, path = rest.split("\x1f", len(FACTS))
+            types[tuple(facts)].append(path)
         elif kind in ("E", "D"):
             comparison.differences.append(f"engine: {line}")
     return matches, types
 
 
 def compare(engine, rules, paths, base, comparison):
-    """All rules of all files; yara(1) is told the type that custos finds."""
+    """All rules of all files; yara(1) is told the facts that custos finds."""
     names = base / "compared.list"
     for at in range(0, len(paths), BATCH):
         ours, types = parse(engine("match", write_list(names, paths[at:at + BATCH])), comparison)
         theirs = set()
-        for kind, some in types.items():
-            lines, _ = yara(rules, write_list(names, some), variables={**CLEAN, "filetype": kind})
+        for facts, some in types.items():
+            lines, _ = yara(rules, write_list(names, some), variables={**CLEAN, **dict(zip(FACTS, facts))})
             theirs |= {tuple(line.split(" ", 1)) for line in lines}
         comparison.add(ours, theirs, len(paths[at:at + BATCH]))
 
@@ -234,7 +238,7 @@ def compare_names(engine, rules, base, comparison, most):
         listed = write_list(base / "named.list", [str(path)])
         ours, types = parse(engine("match-names", listed), comparison)
         suffix = path.name[path.name.rindex("."):].lower() if "." in path.name[1:] else ""
-        lines, _ = yara(rules, listed, variables={**CLEAN, "filetype": next(iter(types)), "filename": path.name,
+        lines, _ = yara(rules, listed, variables={**CLEAN, **dict(zip(FACTS, next(iter(types)))), "filename": path.name,
                                                   "filepath": path.parent, "extension": suffix})
         comparison.add(ours, {tuple(line.split(" ", 1)) for line in lines}, 1)
 

@@ -12,6 +12,10 @@
  *   extension  last dot of the filename and what follows, lower case: ".php"
  *   filetype   "ELF", "EXE", "PDF", ... from the first bytes (filetype.h)
  *   owner      "root" or the numeric user id: names cannot be resolved where we run
+ *   elf_type, elf_machine, elf_linking, elf_sections, elf_packer, elf_interp
+ *              of an ELF file (elf-facts.h)
+ *   script_interpreter
+ *              last component of what a #! line names; behind env, of what that is to run
  */
 enum rules_var {
 	RULES_FILENAME,
@@ -19,6 +23,13 @@ enum rules_var {
 	RULES_EXTENSION,
 	RULES_FILETYPE,
 	RULES_OWNER,
+	RULES_ELF_TYPE,
+	RULES_ELF_MACHINE,
+	RULES_ELF_LINKING,
+	RULES_ELF_SECTIONS,
+	RULES_ELF_PACKER,
+	RULES_ELF_INTERP,
+	RULES_SCRIPT_INTERPRETER,
 	N_RULES_VARS,
 };
 

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <sys/types.h>
 
+#include "custos/elf-facts.h"
 #include "custos/rules.h"
 
 struct engine_vars {
@@ -14,6 +15,8 @@ struct engine_vars {
 	char filepath[PATH_MAX];
 	char extension[32];
 	char owner[16];
+	char interpreter[64];
+	struct elf_facts elf;
 };
 
 /* @path: NULL = unknown; longer parts are cut. @head: first bytes of the file. Pure. */

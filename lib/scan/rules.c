@@ -18,6 +18,13 @@ static const char *const var_names[N_RULES_VARS] = {
 	[RULES_FILENAME] = "filename",   [RULES_FILEPATH] = "filepath",
 	[RULES_EXTENSION] = "extension", [RULES_FILETYPE] = "filetype",
 	[RULES_OWNER] = "owner",
+	[RULES_ELF_TYPE] = "elf_type",
+	[RULES_ELF_MACHINE] = "elf_machine",
+	[RULES_ELF_LINKING] = "elf_linking",
+	[RULES_ELF_SECTIONS] = "elf_sections",
+	[RULES_ELF_PACKER] = "elf_packer",
+	[RULES_ELF_INTERP] = "elf_interp",
+	[RULES_SCRIPT_INTERPRETER] = "script_interpreter",
 };
 
 const char *rules_var_name(enum rules_var v)

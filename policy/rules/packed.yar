@@ -14,7 +14,8 @@ rule Custos_Packed_UPX
 	strings:
 		$mark = "UPX!"
 	condition:
-		uint32be(0) == 0x7F454C46 and filesize > 512 and $mark in (0..512) and $mark in (filesize - 512..filesize)
+		uint32be(0) == 0x7F454C46 and filesize > 512 and
+		(elf_packer == "upx" or ($mark in (0..512) and $mark in (filesize - 512..filesize)))
 }
 
 rule Custos_Packed_UPX_Disguised
@@ -32,10 +33,12 @@ rule Custos_Packed_UPX_Disguised
 		$loader2 = "$Id: UPX "
 		$loader3 = "This file is packed with the UPX executable packer"
 	condition:
-		uint32be(0) == 0x7F454C46 and filesize > 512 and any of ($loader*) and
-		not $mark in (0..512) and
-		// no sections, as UPX leaves it: UPX itself has the same words
-		((uint8(4) == 2 and uint16(60) == 0) or (uint8(4) == 1 and uint16(48) == 0))
+		uint32be(0) == 0x7F454C46 and filesize > 512 and
+		// by its structure, which the loader needs; or its words, without sections, as UPX leaves it: UPX itself
+		// has the same words
+		(elf_packer == "upx-altered" or
+		(any of ($loader*) and not $mark in (0..512) and
+		((uint8(4) == 2 and uint16(60) == 0) or (uint8(4) == 1 and uint16(48) == 0))))
 }
 
 rule Custos_Packed_Script_Program

@@ -10,7 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <yara.h>
+
+#include "lib/scan/engine-vars.h"
 
 static unsigned n_complaints;
 
@@ -57,12 +60,32 @@ static bool add(YR_COMPILER *compiler, const char *path)
 	return errors == 0;
 }
 
+/* The file's facts, as the engine has them; its name is that of a sample, and says nothing. */
+static bool set_vars(YR_RULES *rules, const char *path)
+{
+	static struct engine_vars vars;
+	struct stat st = {0};
+	FILE *f = fopen(path, "re");
+	char *buf = f && fstat(fileno(f), &st) == 0 ? malloc((size_t)st.st_size + 1) : NULL;
+	bool good = buf && fread(buf, 1, (size_t)st.st_size, f) == (size_t)st.st_size;
+
+	if (good)
+		engine_vars_set(&vars, "", 0, buf, (size_t)st.st_size);
+	/* until they are set again */
+	for (unsigned i = 0; good && i < N_RULES_VARS; i++)
+		good = yr_rules_define_string_variable(rules, rules_var_name(i), vars.values[i]) == ERROR_SUCCESS;
+	free(buf);
+	if (f)
+		(void)fclose(f); /* was read alone */
+	return good;
+}
+
 static int run(YR_RULES *rules, char **files)
 {
 	if (!*files)
 		print_metas(rules);
 	for (; *files; files++)
-		if (yr_rules_scan_file(rules, *files, 0, on_message, *files, 60) !=
+		if (!set_vars(rules, *files) || yr_rules_scan_file(rules, *files, 0, on_message, *files, 60) !=
 		    ERROR_SUCCESS) {
 			(void)fprintf(stderr, "%s: cannot be scanned\n", *files);
 			return EXIT_FAILURE;
@@ -80,6 +103,9 @@ int main(int argc, char **argv)
 	if (yr_initialize() != ERROR_SUCCESS || yr_compiler_create(&compiler) != ERROR_SUCCESS)
 		return EXIT_FAILURE;
 	yr_compiler_set_callback(compiler, on_complaint, NULL);
+	for (unsigned i = 0; i < N_RULES_VARS; i++)
+		if (yr_compiler_define_string_variable(compiler, rules_var_name(i), "") != ERROR_SUCCESS)
+			return EXIT_FAILURE;
 	while (*file && strcmp(*file, "--") != 0)
 		if (!add(compiler, *file++))
 			return EXIT_FAILURE;

@@ -32,6 +32,25 @@ def elf(*texts, kind=2, bits=64, sections=1, raw=b"", size=0):
     return (ident + head + body + raw).ljust(size, b"\0")
 
 
+def upx(*, bits=64, mark=b"UP" + b"X!", sizes=True, grows=True, unpacked=None, method=2, linked=False):
+    """As UPX leaves a program: two segments, what is unpacked into the second; then what its loader reads."""
+    head, row, word = (64, 56, "Q") if bits == 64 else (52, 32, "I")
+    loads = [(1, 5, 0, 3000, 3000), (1, 6, 0, 0, 90000 if grows else 0)] + ([(2, 6, 0, 0, 0)] if linked else [])
+
+    def program(kind, flags, offset, in_file, in_memory):
+        if bits == 64:
+            return struct.pack("<IIQQQQQQ", kind, flags, offset, 0, 0, in_file, in_memory, 4096)
+        return struct.pack("<IIIIIIII", kind, offset, 0, 0, in_file, in_memory, flags, 4096)
+
+    ident = b"\x7fELF" + bytes([2 if bits == 64 else 1, 1, 1]) + bytes(9)
+    header = struct.pack(f"<HHI{word}{word}{word}IHHHHHH", 2, 62 if bits == 64 else 3, 1, 0x401000, head, 0, 0,
+                         head, row, len(loads), 64, 0, 0)
+    info = struct.pack("<I4sHBB", 0x12345678, mark, 2000, 13, 22)
+    info += struct.pack("<III", 0, 90000 if sizes else 0, 90000 if sizes else 0)
+    info += struct.pack("<IIBBBB", unpacked if unpacked is not None else head + 9 * row, 200, method, 0, 0, 0)
+    return (ident + header + b"".join(program(*s) for s in loads) + info + bytes(range(256)) * 12)[:3000]
+
+
 def xored(text, key):
     return bytes(b ^ key for b in join(text).encode())
 
@@ -300,11 +319,13 @@ SAMPLES = {
         [script("sh", "strace -f -e trace=open -o /tmp/log -p $(pgrep -o nginx)"),
          script("sh", "strace -c -p $(pidof sshd)")]),
     "Custos_Packed_UPX": (
-        [elf("x", raw=b"UP" + b"X!" + bytes(2000) + b"UP" + b"X!" + bytes(30))],
+        [elf("x", raw=b"UP" + b"X!" + bytes(2000) + b"UP" + b"X!" + bytes(30)), upx(), upx(bits=32), upx(sizes=False)],
         [elf("x", raw=bytes(2000) + b"UPX!" + bytes(2000)), b"UPX!" + bytes(2000) + b"UPX!" + bytes(30)]),
     "Custos_Packed_UPX_Disguised": (
-        [elf("PROT_EXEC|¦PROT_WRITE failed.", sections=0, size=2048)],
-        [elf("PROT_EXEC|PROT_WRITE failed.", sections=9, size=2048)]),
+        [elf("PROT_EXEC|¦PROT_WRITE failed.", sections=0, size=2048), upx(mark=b"YTS!"), upx(mark=bytes(4), sizes=False),
+         upx(bits=32, mark=bytes(4), method=14)],
+        [elf("PROT_EXEC|PROT_WRITE failed.", sections=9, size=2048), upx(mark=b"YTS!", grows=False),
+         upx(mark=b"YTS!", unpacked=64 + 9 * 56 + 1), upx(mark=b"YTS!", method=17), upx(mark=b"YTS!", linked=True)]),
     "Custos_Packed_Script_Program": (
         [script("sh", f"echo f0VM¦RgIBAQ{BLOB} | base64¦ -d >x; chm¦od +x x; ./x")],
         [script("sh", f"echo f0VMRgIBAQ{BLOB} | sha256sum"), script("sh", f"echo {BLOB} | base64 -d >x; chmod +x x")]),
