@@ -174,6 +174,42 @@ int fan_guard_file(int guard, int fd);
 void fan_guard_release(int guard, int fd);
 
 /**
+ * fan_news_new() - a group that holds nobody: it is told afterwards
+ *
+ * For fan_mark_news(). The queue is the kernel's usual one (fs.fanotify.max_queued_events, 16384): beyond, one event with
+ * fan_event_is_overflow() stands for those that were lost. An event's file that cannot be opened has an errno for a
+ * descriptor (Linux 6.13, 6.12.4, 6.6.66), or read(2) fails with it.
+ *
+ * Context: as fan_group_new(). Return: a descriptor owned by the caller, or a negative errno.
+ */
+int fan_news_new(void);
+
+/* Tell @group of opens and of closes after writing, on the whole file system of @path. As fan_mark_filesystem(). */
+int fan_mark_news(int group, int dirfd, const char *path);
+
+/* The same for a group of fan_group_new(): hold opens, and tell of nothing else. */
+int fan_mark_held(int group, int dirfd, const char *path);
+
+/**
+ * fan_hold_file() - hold opens of the one file open at @fd, by whatever name or mount
+ *
+ * The mark keeps the inode in memory, but no file system busy. Context: the right to read the file; a network or
+ * FUSE file system may be asked about that. Return: 0 or a negative errno.
+ */
+int fan_hold_file(int group, int fd);
+
+/* Do not tell the group of fan_news_new() of opens of the file at @fd until somebody here writes to it, or the kernel
+ * forgets the inode. Context and return: as fan_hold_file(). */
+int fan_quiet_file(int group, int fd);
+
+/* The flags the last two pass. */
+#define FAN_FLAGS_HOLD_FILE  FAN_MARK_ADD
+#define FAN_FLAGS_QUIET_FILE (FAN_MARK_ADD | FAN_MARK_IGNORE | FAN_MARK_EVICTABLE)
+
+/* How many events wait to be read. Of groups without info records. Return: a number, or a negative errno. */
+int fan_queued(int group);
+
+/**
  * fan_flush() - take all marks of @group away: inodes, mounts and file systems
  *
  * Linux 4.20 (file systems). Openers that wait already go on waiting.

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define GROUP_FLAGS                                                                    \
@@ -95,7 +96,45 @@ int fan_guard_new(void)
 
 int fan_guard_file(int guard, int fd)
 {
-	return mark(guard, FAN_MARK_ADD, FAN_MASK_HOLD, fd, NULL);
+	return fan_hold_file(guard, fd);
+}
+
+int fan_news_new(void)
+{
+	const unsigned flags = FAN_CLASS_NOTIF | FAN_UNLIMITED_MARKS | FAN_NONBLOCK | FAN_CLOEXEC;
+	int group = fanotify_init(flags | FAN_REPORT_FD_ERROR, EVENT_FLAGS);
+
+	if (group < 0 && errno == EINVAL)
+		group = fanotify_init(flags, EVENT_FLAGS);
+	return group < 0 ? -errno : group;
+}
+
+int fan_mark_news(int group, int dirfd, const char *path)
+{
+	return mark(group, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, FAN_OPEN | FAN_CLOSE_WRITE, dirfd,
+	            path);
+}
+
+int fan_mark_held(int group, int dirfd, const char *path)
+{
+	return mark(group, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, FAN_MASK_HOLD, dirfd, path);
+}
+
+int fan_hold_file(int group, int fd)
+{
+	return mark(group, FAN_FLAGS_HOLD_FILE, FAN_MASK_HOLD, fd, NULL);
+}
+
+int fan_quiet_file(int group, int fd)
+{
+	return mark(group, FAN_FLAGS_QUIET_FILE, FAN_OPEN, fd, NULL);
+}
+
+int fan_queued(int group)
+{
+	int bytes;
+
+	return ioctl(group, FIONREAD, &bytes) < 0 ? -errno : bytes / (int)FAN_EVENT_BYTES;
 }
 
 void fan_guard_release(int guard, int fd)

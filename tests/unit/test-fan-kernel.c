@@ -407,6 +407,123 @@ START_TEST(fan_probe_layers_as_user_eperm)
 }
 END_TEST
 
+static int file_of(int root)
+{
+	int fd = openat(root, "f", O_RDONLY | O_CLOEXEC);
+
+	ck_assert_int_ge(fd, 0);
+	return fd;
+}
+
+static void other_file(int root)
+{
+	int fd = openat(root, "g", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+	ck_assert_int_ge(fd, 0);
+	(void)close(fd);
+	fd = openat(root, "g", O_RDONLY | O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	(void)close(fd);
+}
+
+START_TEST(fan_hold_file_that_one_alone)
+{
+	int root = world(), group = group_new();
+	struct fan_event event;
+
+	ck_assert_int_eq(fan_hold_file(group, file_of(root)), 0);
+	other_file(root); /* nobody answers: it does not wait */
+	ck_assert_int_eq(take(group, NO_EVENT_MSEC, &event), -ETIMEDOUT);
+	ck_assert_int_eq(open_answered(group, root, false), EPERM);
+}
+END_TEST
+
+/* What the gate of an outpost rests on. */
+START_TEST(fan_hold_file_reader_without_descriptors_refuses)
+{
+	int root = world(), group = group_new();
+	struct fanotify_event_metadata buf;
+	struct fan_event event;
+	struct rlimit before;
+	pid_t pid;
+	ssize_t n;
+
+	ck_assert_int_eq(fan_hold_file(group, file_of(root)), 0);
+	pid = opener(group, root);
+	while (fan_queued(group) == 0)
+		(void)poll(NULL, 0, 1);
+	ck_assert_int_eq(fan_queued(group), 1);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, before.rlim_max}), 0);
+	n = read(group, &buf, sizeof(buf));
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+	if (n > 0) { /* else a kernel without FAN_REPORT_FD_ERROR, which returns it */
+		ck_assert_int_eq(fan_parse(&buf, (size_t)n, &event), 0);
+		ck_assert_int_eq(event.fd, -EMFILE);
+		ck_assert_int_eq(event.pid, pid);
+	}
+	ck_assert_int_eq(exit_status(pid), EPERM);
+	ck_assert_int_eq(fan_queued(group), 0);
+}
+END_TEST
+
+START_TEST(fan_mark_held_close_after_write_is_not_reported)
+{
+	int root = world(), group = group_new();
+	int fd = openat(root, "f", O_WRONLY | O_CLOEXEC);
+	struct fan_event event;
+
+	ck_assert_int_eq(fan_mark_held(group, root, "."), 0);
+	ck_assert_int_eq(write(fd, "x", 1), 1);
+	(void)close(fd);
+	ck_assert_int_eq(take(group, NO_EVENT_MSEC, &event), -ETIMEDOUT);
+	ck_assert_int_eq(open_answered(group, root, false), EPERM);
+}
+END_TEST
+
+START_TEST(fan_mark_news_nobody_waits_and_all_is_told)
+{
+	int root = world(), group = fan_news_new();
+	struct fan_event event;
+	int fd;
+
+	ck_assert_int_ge(group, 0);
+	ck_assert_int_eq(fan_mark_news(group, root, "."), 0);
+	ck_assert_int_eq(exit_status(opener(group, root)), 0);
+	ck_assert_int_eq(take(group, EVENT_LIMIT_MSEC, &event), 0);
+	ck_assert_uint_eq(event.mask, FAN_OPEN);
+	ck_assert_int_ge(event.fd, 0);
+	fd = openat(root, "g", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	(void)close(fd);
+	ck_assert_int_eq(take(group, EVENT_LIMIT_MSEC, &event), 0);
+	ck_assert(event.mask & FAN_CLOSE_WRITE || take(group, EVENT_LIMIT_MSEC, &event) == 0);
+	ck_assert(event.mask & FAN_CLOSE_WRITE);
+}
+END_TEST
+
+START_TEST(fan_quiet_file_opens_are_no_news_until_it_is_written)
+{
+	int root = world(), group = fan_news_new(), fd;
+	struct fan_event event;
+
+	ck_assert_int_eq(fan_mark_news(group, root, "."), 0);
+	fd = file_of(root);
+	ck_assert_int_eq(take(group, EVENT_LIMIT_MSEC, &event), 0);
+	ck_assert_int_eq(fan_quiet_file(group, fd), 0);
+	ck_assert_int_eq(exit_status(opener(group, root)), 0);
+	ck_assert_int_eq(take(group, NO_EVENT_MSEC, &event), -ETIMEDOUT);
+	(void)close(fd);
+	fd = openat(root, "f", O_WRONLY | O_CLOEXEC);
+	ck_assert_int_eq(write(fd, "x", 1), 1);
+	(void)close(fd);
+	ck_assert_int_eq(take(group, EVENT_LIMIT_MSEC, &event), 0);
+	ck_assert(event.mask & FAN_CLOSE_WRITE); /* which is never quiet */
+	ck_assert_int_eq(exit_status(opener(group, root)), 0);
+	ck_assert_int_eq(take(group, EVENT_LIMIT_MSEC, &event), 0);
+	ck_assert_uint_eq(event.mask, FAN_OPEN);
+}
+END_TEST
+
 static bool able(void)
 {
 	int group = fan_group_new(NULL);
@@ -430,6 +547,10 @@ UNIT_MAIN_IF(able(), "needs CAP_SYS_ADMIN in the initial user namespace", "fan-k
              fan_guard_release_open_meets_emptied_file,
              fan_guard_release_all_lets_go_on,
              fan_guard_without_descriptor_lets_go_on,
+             fan_hold_file_that_one_alone, fan_hold_file_reader_without_descriptors_refuses,
+             fan_mark_held_close_after_write_is_not_reported,
+             fan_mark_news_nobody_waits_and_all_is_told,
+             fan_quiet_file_opens_are_no_news_until_it_is_written,
              fan_flush_takes_every_kind_of_mark, fan_probe_as_root_can_refuse,
              fan_probe_as_user_names_capability, fan_probe_in_user_namespace_says_so,
              fan_probe_without_descriptors_names_the_step,
