@@ -192,5 +192,14 @@ struct slots_recover_args {
 void slots_recover(struct slots *s, const struct slots_recover_args *args,
                    struct slots_recovery *ret);
 
+/**
+ * slots_forget() - free the slots of an instance that has ended, and its descriptors with it
+ * @n: of slots, as given to slots_init()
+ *
+ * For one that shared its descriptor table with nobody: its files are gone, so nobody can judge them again. Whoever
+ * waits must have been answered by number before. Context: any process but those that use slots of @owner.
+ */
+void slots_forget(struct slots *s, uint32_t n, uint32_t owner);
+
 /* Take over one orphan (owner 0 -> @owner). Return: false if another thread was faster. */
 bool slot_adopt(struct slot *slot, uint32_t owner);

@@ -208,6 +208,13 @@ bool slots_any_owned(const struct slots *s, uint32_t owner)
 	return false;
 }
 
+void slots_forget(struct slots *s, uint32_t n, uint32_t owner)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (slot_owner(&s->slot[i]) == owner)
+			slot_free(s, &s->slot[i]);
+}
+
 /* A descriptor number that another slot has taken over is not ours to close. */
 static bool fd_held_elsewhere(const struct slots *s, uint32_t n, const struct slot *self)
 {

@@ -489,6 +489,23 @@ START_TEST(slot_adopt_orphan_goes_to_one_only)
 }
 END_TEST
 
+START_TEST(slots_forget_frees_those_of_one_owner)
+{
+	struct slot *theirs, *others;
+	uint32_t hint = 0;
+
+	setup_slots(N);
+	theirs = held(SLOT_PERMISSION);
+	others = slots_take(ledger, OWNER + 1, &hint);
+	slots_forget(ledger, N, OWNER);
+	ck_assert_int_eq(slot_state(theirs), SLOT_FREE);
+	ck_assert_int_eq(theirs->fd, -1);
+	ck_assert_int_eq(slot_state(others), SLOT_READING);
+	/* A late answer to its last use finds nothing to answer. */
+	ck_assert_int_eq(slot_answer_late(theirs, group[0], SLOT_NO_DEADLINE, true), -EAGAIN);
+}
+END_TEST
+
 static bool fails_to_decode(struct slot *slot)
 {
 	(void)slot;
@@ -562,5 +579,6 @@ UNIT_MAIN("slots", slots_init_every_slot_is_free_and_never_due,
           slot_answer_late_against_owner_exactly_one_answer,
           slot_answer_late_reused_between_look_and_claim_is_left_alone,
           slots_oldest_pending_oldest_unanswered_permission,
-          slot_adopt_orphan_goes_to_one_only, slots_recover_other_owners_are_left_alone,
+          slot_adopt_orphan_goes_to_one_only, slots_forget_frees_those_of_one_owner,
+          slots_recover_other_owners_are_left_alone,
           slots_recover_number_below_low_is_never_closed)
