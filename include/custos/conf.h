@@ -51,6 +51,7 @@ struct conf {
 	bool rescue;                /* root is let through when nothing is judged */
 	char *operator_group;       /* NULL: root only */
 	struct strlist mounts;      /* empty: auto */
+	struct strlist blocking;    /* mount points, and types, of network and FUSE file systems where opens wait */
 	uint64_t max_file_size_bytes;
 	uint64_t whole_file_bytes;  /* larger ones are read in windows */
 	nsec_t timeout;

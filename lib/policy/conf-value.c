@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "custos/cleanup.h"
+#include "custos/mountinfo.h"
 #include "custos/quantity.h"
 
 #include "pathname.h"
@@ -127,6 +128,16 @@ int conf_parse_mounts(const struct conf_key *key, const char *value, void *field
 		return conf_parse_paths(key, value, field);
 	strlist_deinit(field);
 	return 0;
+}
+
+int conf_parse_blocking(const struct conf_key *key, const char *value, void *field)
+{
+	if (value[0] == '/')
+		return conf_parse_paths(key, value, field);
+	/* "fuse.sshfs": any word may stand behind the point. */
+	if (mount_class_of(value) != MOUNT_REMOTE || strpbrk(value, " \t/"))
+		return -EINVAL;
+	return strlist_add(field, value, strlen(value));
 }
 
 int conf_parse_budget(const struct conf_key *key, const char *value, void *field)

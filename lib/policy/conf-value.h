@@ -26,5 +26,6 @@ int conf_parse_count(const struct conf_key *key, const char *value, void *field)
 int conf_parse_threshold(const struct conf_key *key, const char *value, void *field);
 int conf_parse_paths(const struct conf_key *key, const char *value, void *field);
 int conf_parse_mounts(const struct conf_key *key, const char *value, void *field);
+int conf_parse_blocking(const struct conf_key *key, const char *value, void *field);
 int conf_parse_namespaces(const struct conf_key *key, const char *value, void *field);
 int conf_parse_archive_kinds(const struct conf_key *key, const char *value, void *field);

@@ -36,6 +36,8 @@ static const struct conf_key keys[] = {
 	{"Daemon", "Rescue", conf_parse_bool, FIELD(rescue), .expected = "yes or no"},
 	{"Watch", "Mount", conf_parse_mounts, FIELD(mounts),
          .expected = "auto, or an absolute path without '.', '..' and '//'"},
+	{"Watch", "Blocking", conf_parse_blocking, FIELD(blocking),
+         .expected = "the mount point or the type of a network or FUSE file system, such as /srv/share or nfs4"},
 	{"Watch", "Namespaces", conf_parse_namespaces, FIELD(n_namespaces), 0, CONF_NAMESPACES_MAX, "auto, or a number from 0 to 4096"},
 	{"Watch", "Canary", conf_parse_canary, FIELD(canary), CONF_CANARY_MIN, CONF_CANARY_MAX,
          "yes, no, or a duration from 1s to 1h"},
@@ -95,6 +97,12 @@ static const struct conf_key *key_find(const char *section, const char *name)
 	return NULL;
 }
 
+static bool is_list(const struct conf_key *key)
+{
+	return key->parse == conf_parse_paths || key->parse == conf_parse_mounts ||
+	       key->parse == conf_parse_blocking;
+}
+
 /* The empty value: back to the default. */
 static void key_reset(const struct conf_key *key, struct conf *c)
 {
@@ -102,7 +110,7 @@ static void key_reset(const struct conf_key *key, struct conf *c)
 	struct conf defaults;
 
 	conf_init(&defaults); /* owns nothing: no list, no group */
-	if (key->parse == conf_parse_paths || key->parse == conf_parse_mounts)
+	if (is_list(key))
 		strlist_deinit((struct strlist *)field);
 	else if (key->parse == conf_parse_mode)
 		c->mode = defaults.mode;
@@ -125,7 +133,7 @@ static int note_origin(const struct parser *p, const struct conf_key *key, unsig
 	struct strlist *l = (struct strlist *)((char *)p->conf + key->offset);
 	char *file;
 
-	if ((key->parse != conf_parse_paths && key->parse != conf_parse_mounts) || l->n == 0)
+	if (!is_list(key) || l->n == 0)
 		return 0;
 	file = strdup(p->file);
 	if (!file)
@@ -268,6 +276,7 @@ void conf_deinit(struct conf *c)
 {
 	free(c->operator_group);
 	strlist_deinit(&c->mounts);
+	strlist_deinit(&c->blocking);
 	strlist_deinit(&c->hashes);
 	strlist_deinit(&c->allow_hashes);
 	strlist_deinit(&c->yara);

@@ -159,6 +159,30 @@ START_TEST(conf_parse_mount_auto_empties_the_list)
 }
 END_TEST
 
+START_TEST(conf_parse_blocking_takes_paths_and_types_of_servers)
+{
+	_cleanup_(conf_deinit) struct conf c, b;
+
+	parse_ok("[Watch]\nBlocking=/srv/share/\nBlocking=nfs4\nBlocking=fuse.sshfs\n", &c);
+	ck_assert_uint_eq(c.blocking.n, 3);
+	ck_assert_str_eq(c.blocking.items[0], "/srv/share");
+	ck_assert_str_eq(c.blocking.items[1], "nfs4");
+	ck_assert_str_eq(c.blocking.items[2], "fuse.sshfs");
+	ck_assert_uint_eq(c.blocking.from[2].line, 4);
+	parse_ok("[Watch]\nBlocking=nfs4\nBlocking=\n", &b);
+	ck_assert_uint_eq(b.blocking.n, 0);
+	expect_errors("[Watch]\nBlocking=ext4\nBlocking=srv/share\nBlocking=/a/../b\nBlocking=fuse.a b\n",
+	              "f:2: 'Blocking=ext4': expected the mount point or the type of a network or FUSE file system, such as "
+	              "/srv/share or nfs4\n"
+	              "f:3: 'Blocking=srv/share': expected the mount point or the type of a network or FUSE file system, such "
+	              "as /srv/share or nfs4\n"
+	              "f:4: 'Blocking=/a/../b': expected the mount point or the type of a network or FUSE file system, such "
+	              "as /srv/share or nfs4\n"
+	              "f:5: 'Blocking=fuse.a b': expected the mount point or the type of a network or FUSE file system, such "
+	              "as /srv/share or nfs4");
+}
+END_TEST
+
 START_TEST(conf_parse_bounds_are_inclusive)
 {
 	_cleanup_(conf_deinit) struct conf c, b;
@@ -336,7 +360,8 @@ END_TEST
 
 UNIT_MAIN("conf", conf_parse_empty_gives_defaults, conf_parse_every_key_is_taken,
           conf_parse_empty_value_gives_default_back,
-          conf_parse_mount_auto_empties_the_list, conf_parse_bounds_are_inclusive,
+          conf_parse_mount_auto_empties_the_list,
+          conf_parse_blocking_takes_paths_and_types_of_servers, conf_parse_bounds_are_inclusive,
           conf_parse_whole_file_size, conf_parse_scanner_memory, conf_parse_rescue_neither_yes_nor_no_is_an_error,
           conf_parse_namespaces_one_past_the_limit_is_an_error,
           conf_parse_held_files_one_past_the_limit_is_an_error,
