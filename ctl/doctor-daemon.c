@@ -49,7 +49,7 @@ static void check_state(struct doctor *d)
 static void check_coverage(struct doctor *d)
 {
 	json_t *row;
-	size_t i, n_protected = 0, n_excluded = 0, n_bad = 0;
+	size_t i, n_protected = 0, n_apart = 0, n_excluded = 0, n_bad = 0;
 
 	json_array_foreach (json_object_get(d->status, "coverage"), i, row) {
 		const char *state =
@@ -60,23 +60,25 @@ static void check_coverage(struct doctor *d)
 		                          ?: "no reason given";
 
 		n_protected += strcmp(state, "protected") == 0;
+		n_apart += strcmp(state, "async") == 0 || strcmp(state, "blocking") == 0;
 		n_excluded += strcmp(state, "excluded") == 0;
 		if (strcmp(state, "failed") != 0 && strcmp(state, "unsupported") != 0)
 			continue;
 		n_bad++;
-		/* A network file system is not watched by design: known, but no fault. */
+		/* One in another namespace is not watched by design: known, but no fault. */
 		doctor_note(d, strcmp(state, "failed") == 0 ? DOCTOR_FAIL : DOCTOR_WARN,
 		            "coverage",
 		            "a nowatch line with a reason says that this is meant",
 		            "%s: %s: %s", mount, state, why);
 	}
-	if (n_protected == 0)
+	if (n_protected + n_apart == 0)
 		doctor_note(d, DOCTOR_FAIL, "coverage",
 		            "check [Watch] Mount= and the nowatch lines",
 		            "no file system is protected");
 	else if (n_bad == 0)
 		doctor_note(d, DOCTOR_OK, "coverage", NULL,
-		            "%zu protected, %zu excluded", n_protected, n_excluded);
+		            "%zu protected, %zu excluded, %zu network and FUSE file systems apart",
+		            n_protected, n_excluded, n_apart);
 }
 
 /* Value of "Key:\t..." in /proc/PID/status, or NULL. */
@@ -100,22 +102,17 @@ static uint64_t status_number(const char *status, const char *key, int base)
 }
 
 #define LEASE_RIGHT (UINT64_C(1) << 28) /* CAP_LEASE */
+#define READ_RIGHT  (UINT64_C(1) << 2)  /* CAP_DAC_READ_SEARCH: to mark, nothing can be opened */
 
 /* What the seal looks like from outside: filter, no new privileges, at most CAP_LEASE, and a user that is neither root nor shared with others. */
-static void check_seal(struct doctor *d, const char *name, uint64_t caps_allowed)
+static void check_seal_of(struct doctor *d, const char *name, pid_t pid, uint64_t caps_allowed)
 {
 	static const char *const remedy =
 		"restart custosd; if it stays, this is a bug or an attack";
-	pid_t pid = doctor_pid(d, name);
 	char status[STATUS_BYTES];
 	uint64_t caps, uid;
 	int r;
 
-	if (pid <= 0) {
-		doctor_note(d, DOCTOR_FAIL, name, "see 'journalctl -u custosd'",
-		            "is not running");
-		return;
-	}
 	r = doctor_read_proc(pid, "status", status, sizeof(status));
 	if (r < 0) {
 		doctor_note(d, DOCTOR_WARN, name,
@@ -141,6 +138,26 @@ static void check_seal(struct doctor *d, const char *name, uint64_t caps_allowed
 	else
 		doctor_note(d, DOCTOR_OK, name, NULL,
 		            "sealed, uid %" PRIu64 " (pid %d)", uid, (int)pid);
+}
+
+static void check_seal(struct doctor *d, const char *name)
+{
+	const pid_t pid = doctor_pid(d, name);
+
+	if (pid > 0)
+		check_seal_of(d, name, pid, LEASE_RIGHT);
+	else
+		doctor_note(d, DOCTOR_FAIL, name, "see 'journalctl -u custosd'", "is not running");
+}
+
+/* Of each network or FUSE file system. One may have ended since status told of it. */
+static void check_seals(struct doctor *d, const char *list, const char *name, uint64_t caps_allowed)
+{
+	json_t *pids = json_object_get(json_object_get(d->status, "processes"), list), *pid;
+	size_t i;
+
+	json_array_foreach (pids, i, pid)
+		check_seal_of(d, name, (pid_t)json_integer_value(pid), caps_allowed);
 }
 
 /* Without the right to ask for a lease nothing tells whether a file has a writer. */
@@ -262,9 +279,11 @@ void doctor_daemon(struct doctor *d)
 	}
 	check_state(d);
 	check_coverage(d);
-	check_seal(d, "keeper", LEASE_RIGHT);
-	check_seal(d, "anchor", LEASE_RIGHT);
-	check_seal(d, "scanner", LEASE_RIGHT);
+	check_seal(d, "keeper");
+	check_seal(d, "anchor");
+	check_seal(d, "scanner");
+	check_seals(d, "outposts", "outpost", READ_RIGHT);
+	check_seals(d, "gates", "gate", 0);
 	check_cache(d);
 	check_network(d, "supervisor");
 	check_network(d, "scanner");

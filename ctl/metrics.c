@@ -24,7 +24,7 @@
 #define USEC 1e-6
 
 static const char *const states[] = {"starting", "enforcing", "monitoring", "degraded", "stopping"};
-static const char *const mount_states[] = {"protected", "excluded", "unsupported", "failed"};
+static const char *const mount_states[] = {"protected", "async", "blocking", "excluded", "unsupported", "failed"};
 
 /* One number of the status, by the member that holds it and its own name. */
 struct metric {
@@ -43,6 +43,11 @@ static const struct metric counters[] = {
 	 "refusedByKernel", 1},
 	{"closes_skipped_total", "Written files that were not scanned, too many at once", "counters",
 	 "closesSkipped", 1},
+	{"remote_judged_total", "Files judged on network and FUSE file systems", "counters", "remoteJudged", 1},
+	{"remote_found_total", "Of these, malicious", "counters", "remoteFound", 1},
+	{"remote_refused_total", "Opens of files found malicious there", "counters", "remoteRefused", 1},
+	{"remote_late_total", "Opens there that were not judged in time", "counters", "remoteLate", 1},
+	{"remote_missed_total", "Files there that could not be judged, or records lost", "counters", "remoteMissed", 1},
 	{"scanner_restarts_total", "Scanners that were replaced", "counters", "scannerRestarts", 1},
 };
 

@@ -311,6 +311,13 @@ enum message_type {
 	MSG_ANCHOR_STARTED,  /* to supervisor, by the keeper */
 	MSG_NAMES,           /* to keeper; fd: takes the place of FD_SELF_FDS */
 	MSG_GONE,            /* to keeper: a scanner of an earlier one (pid, status) has ended; n_lost */
+	/* daemon/outpost.h */
+	MSG_MARKED,          /* to supervisor, by an outpost: its file system is marked */
+	MSG_WATCHING,        /* to supervisor, by an outpost: sealed, and reads events */
+	MSG_UNABLE,          /* to supervisor, by an outpost that ends: text, negative errno in status */
+	MSG_REFUSED,         /* to supervisor, by a gate: pid wanted to open a file found malicious */
+	MSG_PLACED,          /* to gate: process `pid` is the outpost at place `status` */
+	MSG_BURIED,          /* to gate: the outpost at place `status` has ended */
 };
 
 struct message {

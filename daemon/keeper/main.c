@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * custos-scanner: the sealed pair
+ * custos-scanner: the sealed pair, outposts and their gates
  *
  * Owns: the order of start-up. Must not own: anything that outlives it; keeper_run() never returns.
  *
@@ -21,6 +21,7 @@
 #include "custos/shm.h"
 
 #include "daemon/keeper/keeper.h"
+#include "daemon/outpost/outpost.h"
 
 static int fail(const char *what, int r)
 {
@@ -54,6 +55,20 @@ static int map_shared(struct keeper *k)
 	return r;
 }
 
+/* The same program for what watches a file system apart (daemon/outpost.h). Returns when it is not asked for. */
+static void be_outpost(int argc, char **argv)
+{
+	unsigned uid, gid, place, mark;
+
+	if (argc < 4 || !parse_id(argv[2], &uid) || !parse_id(argv[3], &gid))
+		return;
+	if (argc == 4 && strcmp(argv[1], "gate") == 0)
+		gate_main(uid, gid);
+	if (argc == 6 && strcmp(argv[1], "outpost") == 0 && parse_id(argv[4], &place) &&
+	    parse_id(argv[5], &mark))
+		outpost_main(uid, gid, place, mark);
+}
+
 int main(int argc, char **argv)
 {
 	static struct keeper keeper;
@@ -64,6 +79,7 @@ int main(int argc, char **argv)
 		(void)printf("custos-scanner %s\n", CUSTOS_VERSION);
 		return 0;
 	}
+	be_outpost(argc, argv);
 	if (argc != 3 || !parse_id(argv[1], &uid) || !parse_id(argv[2], &gid)) {
 		(void)fputs("custos-scanner is started by custosd, which passes UID, GID and "
 		            "descriptors.\n", stderr);

@@ -13,6 +13,8 @@
 
 #include "custos/clock.h"
 
+#include "daemon/supervisor/outposts.h"
+
 /* Everywhere the file system of mount @i can be seen. */
 static unsigned mount_points(const struct wishes *all, size_t i)
 {
@@ -38,6 +40,21 @@ static struct wish wish_for_overlay(enum layers layers)
 	return (struct wish){"protected", NULL, NULL};
 }
 
+/* What asks a server is not done here (outposts.h). */
+static struct wish wish_for_remote(const struct wishes *all, const struct mount_entry *e)
+{
+	const struct strlist *blocking = &all->conf->blocking;
+
+	if (all->foreign)
+		return (struct wish){"unsupported",
+		                     "its opens can block for ever, and it is of another mount namespace", NULL};
+	for (size_t i = 0; i < blocking->n; i++)
+		if (strcmp(blocking->items[i], e->mount_point) == 0 ||
+		    strcmp(blocking->items[i], e->fs_type) == 0)
+			return (struct wish){OUTPOSTS_BLOCKING, NULL, NULL};
+	return (struct wish){OUTPOSTS_ASYNC, NULL, NULL};
+}
+
 struct wish wish_for(const struct wishes *all, size_t i)
 {
 	const struct mount_entry *e = &all->host->items[i];
@@ -58,8 +75,7 @@ struct wish wish_for(const struct wishes *all, size_t i)
 	if (class == MOUNT_KERNEL)
 		return (struct wish){"excluded", "the kernel's own: nobody's files", NULL};
 	if (class == MOUNT_REMOTE)
-		return (struct wish){"unsupported",
-		                     "its opens can block for ever; scan it where it is served", NULL};
+		return wish_for_remote(all, e);
 	if (class == MOUNT_OVERLAY && (all->conf->mounts.n == 0 || all->foreign))
 		return wish_for_overlay(all->layers);
 	return (struct wish){"protected", NULL, NULL};

@@ -83,6 +83,12 @@ static void pass_on(struct manager *m, struct record *r)
 	statistics_add(m->statistics, r);
 }
 
+void drain_take(struct manager *m, struct record *r)
+{
+	add_opener(r); /* its opener did not wait to be asked about; mostly it is still there */
+	pass_on(m, r);
+}
+
 /* Return: true when there was more than one batch. */
 static bool take(struct manager *m, struct ring_consumer *ring)
 {

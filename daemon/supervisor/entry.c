@@ -46,6 +46,7 @@ static const char *const message_ids[N_JOURNAL_EVENTS] = {
 	[JOURNAL_BUNDLE_ROLLED_BACK] = "7e8a31c2aa0b4a469e82e4c1edb6e8e5",
 	[JOURNAL_BUNDLE_STALE] = "32acaf4657a64f4c90d767f8d9e9cc5d",
 	[JOURNAL_RULES_LEFT_OUT] = "fec08bfeea1c41fbacf2a9586249500f",
+	[JOURNAL_OUTPOST] = "de6d6b95be6a4c309e8cfc9b22caf124",
 	[JOURNAL_DROPPED] = "9eeb3bde69db41459b3216d7b63ec533",
 };
 

@@ -40,6 +40,7 @@ enum journal_event {
 	JOURNAL_BUNDLE_ROLLED_BACK,
 	JOURNAL_BUNDLE_STALE,      /* expired, old, damaged, or its key is trusted no more */
 	JOURNAL_RULES_LEFT_OUT,    /* files of rules that failed the self-test, or cost too much */
+	JOURNAL_OUTPOST,           /* how a network or FUSE file system is watched has changed */
 	JOURNAL_DROPPED,           /* sent by the journal thread itself */
 	N_JOURNAL_EVENTS,
 };

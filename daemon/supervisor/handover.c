@@ -35,6 +35,7 @@
 
 #include "daemon/shared.h"
 #include "daemon/supervisor/journal.h"
+#include "daemon/supervisor/outposts.h"
 
 #define BURY_USEC        (100 * 1000)
 #define BURY_LOOKS_AFTER 10
@@ -161,6 +162,8 @@ static void bury_strangers(const struct manager *m)
 		for (unsigned i = 0; i < OWN_PIDS_MAX; i++)
 			if (atomic_load(&m->shared->own_pids[i]) == (uint32_t)si.si_pid)
 				return;
+		if (outposts_has(m->outposts, si.si_pid))
+			return;
 		(void)waitpid(si.si_pid, NULL, WNOHANG);
 		si.si_pid = 0;
 	}

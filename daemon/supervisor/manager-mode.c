@@ -15,6 +15,7 @@
 
 #include "daemon/shared.h"
 #include "daemon/supervisor/journal.h"
+#include "daemon/supervisor/outposts.h"
 
 /* @reason: consumed. */
 static void order_mode(struct manager *m, enum mode mode, nsec_t until, char *reason)
@@ -25,6 +26,7 @@ static void order_mode(struct manager *m, enum mode mode, nsec_t until, char *re
 	free(m->mode_reason);
 	m->mode_reason = reason;
 	atomic_store(&m->shared->mode, mode);
+	outposts_update(m->outposts);
 }
 
 static void follow_configuration(struct manager *m)
@@ -36,6 +38,7 @@ static void follow_configuration(struct manager *m)
 	free(m->mode_reason);
 	m->mode_reason = NULL;
 	atomic_store(&m->shared->mode, m->mode);
+	outposts_update(m->outposts);
 }
 
 void manager_mode_reloaded(struct manager *m)

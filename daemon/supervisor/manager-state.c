@@ -26,6 +26,7 @@
 #include "daemon/supervisor/handover.h"
 #include "daemon/supervisor/journal.h"
 #include "daemon/supervisor/loader.h"
+#include "daemon/supervisor/outposts.h"
 #include "daemon/supervisor/pair.h"
 #include "daemon/supervisor/quarantine.h"
 #include "daemon/supervisor/renew.h"
@@ -67,7 +68,7 @@ static bool is_degraded(const struct manager *m)
 	return m->pair_lost || nobody_scans(m) || is_crash_loop(m) || is_rescue(m) ||
 	       !pair_ready(m->pair) || m->mark_error || foreign_reason(m->foreign) ||
 	       canary_reason(m->canary) || rule_report_reason(m->rule_report) ||
-	       coverage_n_failed(m->coverage) > 0 ||
+	       coverage_n_failed(m->coverage) > 0 || outposts_reason(m->outposts) ||
 	       bundles_reasons(m->bundles, &reason, 1) > 0;
 }
 
@@ -126,6 +127,7 @@ size_t manager_reasons(const struct manager *m, const char **reasons, size_t max
 		lost_warning(m),
 		group_warning(m),
 		m->mark_error,
+		outposts_reason(m->outposts),
 		foreign_reason(m->foreign),
 		canary_reason(m->canary),
 		rivals_reason(m->rivals),
@@ -149,6 +151,7 @@ void manager_pids(const struct manager *m, struct manager_pids *ret)
 		.anchor = pair_anchor(m->pair),
 		.scanner = pair_scanner(m->pair),
 	};
+	outposts_pids(m->outposts, ret);
 }
 
 /* Between scanner and supervisor, and between supervisor and journald. */
@@ -161,6 +164,18 @@ static void add_losses(const struct manager *m, struct manager_counters *ret)
 		journal_counts(m->journal, &n);
 	ret->dropped_detections += n.dropped_detections;
 	ret->dropped_routine += n.dropped_routine + n.dropped_operation;
+}
+
+static void add_remote(const struct manager *m, struct manager_counters *ret)
+{
+	struct outposts_counts n;
+
+	outposts_counts(m->outposts, &n);
+	ret->remote_judged = n.judged;
+	ret->remote_found = n.found;
+	ret->remote_refused = n.refused;
+	ret->remote_late = n.late;
+	ret->remote_missed = n.unreadable + n.lost;
 }
 
 void manager_counters(const struct manager *m, struct manager_counters *ret)
@@ -187,6 +202,7 @@ void manager_counters(const struct manager *m, struct manager_counters *ret)
 		                                            clock_now()) / NSEC_PER_USEC,
 	};
 	add_losses(m, ret);
+	add_remote(m, ret);
 }
 
 uint64_t manager_line_hits(const struct manager *m, unsigned index)
@@ -211,6 +227,7 @@ void manager_coverage_row(const struct manager *m, size_t i, struct coverage_row
 
 	*ret = i < n ? *coverage_row(m->coverage, i) : *foreign_row(m->foreign, i - n);
 	ret->canary = canary_of(m->canary, ret->dev);
+	outposts_row(m->outposts, ret);
 }
 
 int manager_reload(struct manager *m, manager_reload_fn done, void *userdata)
@@ -257,6 +274,7 @@ void manager_flush_cache(struct manager *m, uid_t by)
 	/* In this order: what is held after it was judged after it, too. */
 	cache_clear(&m->cache);
 	holder_forget(m->holder);
+	outposts_forget(m->outposts);
 	journal_event(m->journal, JOURNAL_CACHE_FLUSHED, LOG_NOTICE,
 	              "all verdicts were forgotten by order of uid %u", by);
 }
@@ -300,8 +318,11 @@ static void explain_mount(const struct manager *m, dev_t dev, struct policy_quer
 	if (!row)
 		return;
 	ret->row = *row;
-	ret->covered = strcmp(row->state, "protected") == 0;
-	ret->mark = ret->covered ? "filesystem" : "none";
+	outposts_row(m->outposts, &ret->row);
+	ret->covered = strcmp(ret->row.state, "protected") == 0 ||
+	               strcmp(ret->row.state, OUTPOSTS_BLOCKING) == 0;
+	ret->mark = ret->covered ? "filesystem" :
+	            strcmp(ret->row.state, OUTPOSTS_ASYNC) == 0 ? "afterwards" : "none";
 	q->fs_type = row->fs_type;
 	q->watched = ret->covered;
 }

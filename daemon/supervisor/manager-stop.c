@@ -14,6 +14,7 @@
 #include "daemon/supervisor/handover.h"
 #include "daemon/supervisor/journal.h"
 #include "daemon/supervisor/lifecycle.h"
+#include "daemon/supervisor/outposts.h"
 #include "daemon/supervisor/pair.h"
 #include "daemon/supervisor/service.h"
 
@@ -28,6 +29,7 @@ void manager_stop(struct manager *m)
 	/* Marks first: from here on opens pass, and the queue that is left can empty. */
 	canary_stop(m->canary);
 	coverage_drop(m->coverage);
+	outposts_stop(m->outposts);
 	pair_stop(m->pair);
 }
 
@@ -39,6 +41,7 @@ static void leave(struct manager *m)
 	journal_event(m->journal, JOURNAL_STOPPING, LOG_INFO,
 	              "stopping to be started again; the scanner pair goes on");
 	pair_leave(m->pair);
+	outposts_leave(m->outposts);
 	(void)sd_event_exit(m->event, 0);
 }
 

@@ -38,6 +38,7 @@
 #include "daemon/supervisor/loader.h"
 #include "daemon/supervisor/memory.h"
 #include "daemon/supervisor/news.h"
+#include "daemon/supervisor/outposts.h"
 #include "daemon/supervisor/pair.h"
 #include "daemon/supervisor/quarantine.h"
 #include "daemon/supervisor/renew.h"
@@ -69,6 +70,7 @@ static int update_coverage(struct manager *m)
 		journal_event(m->journal, JOURNAL_MARK_FAILED, LOG_ERR, "%s", m->mark_error);
 	holder_set_mounts(m->holder, m->coverage);
 	foreign_update(m->foreign);
+	outposts_update(m->outposts);
 	return r;
 }
 
@@ -143,19 +145,6 @@ static void on_first_load(void *userdata, uint64_t generation, const char *error
 	become_ready(m);
 }
 
-/* Auditors watch the policy, not the rules: a message of its own, with what tells two apart. */
-static void report_policy_change(struct manager *m)
-{
-	char now[65], before[65];
-
-	if (!m->previous_policy || policy_digest(m->policy, now) < 0 ||
-	    policy_digest(m->previous_policy, before) < 0 || strcmp(now, before) == 0)
-		return;
-	journal_event(m->journal, JOURNAL_POLICY_CHANGED, LOG_NOTICE,
-	              "the policy is another: %zu lines, digest %.16s (was %.16s)",
-	              policy_n_lines(m->policy), now, before);
-}
-
 /* Every later load, whoever asked for it. */
 static void after_load(struct manager *m, const char *error)
 {
@@ -174,7 +163,7 @@ static void after_load(struct manager *m, const char *error)
 	canary_configure(m->canary);
 	server_resolve_groups(m->server);
 	(void)update_coverage(m); /* the state tells */
-	report_policy_change(m);
+	news_policy(m);
 	journal_event(m->journal, JOURNAL_RELOADED, LOG_INFO, "generation %llu is in force",
 	              (unsigned long long)m->generation);
 }
@@ -302,7 +291,7 @@ static int init_parts(struct manager *m)
 	                        m->hold_kick, handover_fd(m->handover)};
 	if (r == 0)
 		r = pair_new(m, &fds, uid, gid, &pair_listener, &m->pair);
-	return r;
+	return r == 0 ? outposts_new(m, uid, gid, &m->outposts) : r;
 }
 
 /* The namespace is left before the first thread starts: unshare(2) is per thread. */
@@ -339,6 +328,7 @@ static void deinit(struct manager *m)
 	m->requests = requests_free(m->requests);
 	m->loader = loader_free(m->loader);
 	m->bundles = bundles_free(m->bundles);
+	m->outposts = outposts_free(m->outposts);
 	m->pair = pair_free(m->pair);
 	m->drain = drain_free(m->drain);
 	m->broker = broker_free(m->broker);

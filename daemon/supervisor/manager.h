@@ -30,6 +30,7 @@ struct handover;    /* handover.h: a pair of the custosd before */
 struct canary;      /* canary.h: are opens judged? */
 struct renew;       /* renew.h: another version of us is being checked */
 struct quarantine;  /* quarantine.h: own thread */
+struct outposts;    /* outposts.h: network and FUSE file systems */
 struct rule_report; /* rule-report.h: on the rules in force */
 struct rules_report; /* custos/rules-report.h */
 struct bundles;     /* bundles.h: signed rules; a thread while one is imported */
@@ -81,6 +82,7 @@ struct manager {
 	struct bundles *bundles;
 	struct rule_report *rule_report; /* NULL: none */
 	struct holder *holder;
+	struct outposts *outposts;
 	struct handover *handover;
 	struct renew *renew;      /* NULL: none is under way */
 	bool renew_at_end;        /* renew.c: the program in our place is to be executed */
@@ -105,8 +107,11 @@ const char *manager_state_name(enum manager_state s);
 size_t manager_reasons(const struct manager *m, const char **reasons, size_t max);
 
 /* pids as the kernel knows them; 0 when not running. */
+#define MANAGER_OUTPOSTS_MAX 16
 struct manager_pids {
 	pid_t supervisor, keeper, anchor, scanner;
+	pid_t outpost[MANAGER_OUTPOSTS_MAX], gate[MANAGER_OUTPOSTS_MAX]; /* outposts.h */
+	unsigned n_outposts, n_gates;
 };
 void manager_pids(const struct manager *m, struct manager_pids *ret);
 
@@ -119,12 +124,14 @@ struct manager_counters {
 	uint64_t closes_skipped;    /* written files that were not scanned: too many at once */
 	uint64_t scanner_restarts, dropped_detections, dropped_routine;
 	usec_t oldest_pending_usec;
+	/* On network and FUSE file systems (outposts.h); in none of the others. */
+	uint64_t remote_judged, remote_found, remote_refused, remote_late, remote_missed;
 	usec_t gap_usec;     /* before our start nobody answered, for so long at most */
 };
 void manager_counters(const struct manager *m, struct manager_counters *ret);
 
 struct coverage_row {
-	const char *mount_point, *fs_type, *state, *reason; /* state: protected, excluded, unsupported, failed */
+	const char *mount_point, *fs_type, *state, *reason; /* state: protected, async, blocking, excluded, unsupported, failed */
 	dev_t dev;
 	bool behind_server; /* a walk there may wait for a FUSE or network file system */
 	uint64_t namespace; /* inode of another mount namespace; 0: the one custosd was started in */

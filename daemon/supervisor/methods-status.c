@@ -83,12 +83,27 @@ static json_t *coverage_json(const struct manager *m, size_t *ret_omitted)
 	return array;
 }
 
+static int add_remote(json_t *o, const struct manager_counters *n)
+{
+	json_t *remote = json_pack("{s:o, s:o, s:o, s:o, s:o}", "remoteJudged",
+	                           reply_int(n->remote_judged), "remoteFound",
+	                           reply_int(n->remote_found), "remoteRefused",
+	                           reply_int(n->remote_refused), "remoteLate",
+	                           reply_int(n->remote_late), "remoteMissed",
+	                           reply_int(n->remote_missed));
+	int r = remote ? json_object_update(o, remote) : -1;
+
+	json_decref(remote);
+	return r;
+}
+
 static json_t *counters_json(const struct manager *m)
 {
 	struct manager_counters n;
+	json_t *o;
 
 	manager_counters(m, &n);
-	return json_pack(
+	o = json_pack(
 		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
 		"s:o}",
 		"events", reply_int(n.events), "allowed", reply_int(n.allowed),
@@ -105,6 +120,19 @@ static json_t *counters_json(const struct manager *m)
 		"droppedDetections", reply_int(n.dropped_detections),
 		"oldestPendingUsec", reply_int(n.oldest_pending_usec), "gapUsec",
 		reply_int(n.gap_usec));
+	if (o && add_remote(o, &n) == 0)
+		return o;
+	json_decref(o);
+	return NULL;
+}
+
+static json_t *pids_json(const pid_t *pids, unsigned n)
+{
+	json_t *array = json_array();
+
+	for (unsigned i = 0; i < n; i++)
+		(void)json_array_append_new(array, json_integer(pids[i])); /* fewer then */
+	return array;
 }
 
 static json_t *processes_json(const struct manager *m)
@@ -112,9 +140,10 @@ static json_t *processes_json(const struct manager *m)
 	struct manager_pids pids;
 
 	manager_pids(m, &pids);
-	return json_pack("{s:i, s:i, s:i, s:i}", "supervisor", (int)pids.supervisor,
-	                 "keeper", (int)pids.keeper, "anchor", (int)pids.anchor,
-	                 "scanner", (int)pids.scanner);
+	return json_pack("{s:i, s:i, s:i, s:i, s:o, s:o}", "supervisor", (int)pids.supervisor,
+	                 "keeper", (int)pids.keeper, "anchor", (int)pids.anchor, "scanner",
+	                 (int)pids.scanner, "outposts", pids_json(pids.outpost, pids.n_outposts),
+	                 "gates", pids_json(pids.gate, pids.n_gates));
 }
 
 static json_t *rules_json(const struct manager *m)

@@ -7,6 +7,8 @@
  */
 #include "daemon/supervisor/news.h"
 
+#include <string.h>
+
 #include "custos/clock.h"
 
 #include "daemon/supervisor/journal.h"
@@ -62,4 +64,17 @@ void news_rescue(struct manager *m)
 		              until ? "the minute is over"
 		                    : "a file was judged in time",
 		              atomic_load(&m->shared->n_rescued));
+}
+
+/* Auditors watch the policy, not the rules: a message of its own, with what tells two apart. */
+void news_policy(struct manager *m)
+{
+	char now[65], before[65];
+
+	if (!m->previous_policy || policy_digest(m->policy, now) < 0 ||
+	    policy_digest(m->previous_policy, before) < 0 || strcmp(now, before) == 0)
+		return;
+	journal_event(m->journal, JOURNAL_POLICY_CHANGED, LOG_NOTICE,
+	              "the policy is another: %zu lines, digest %.16s (was %.16s)",
+	              policy_n_lines(m->policy), now, before);
 }

@@ -8,6 +8,8 @@
 
 void news_scanner_died(struct manager *m, const struct message *msg);
 /* Has the rescue begun or ended since the last call? Call it now and then. */
+/* Another generation is in force: is its policy another? */
+void news_policy(struct manager *m);
 void news_rescue(struct manager *m);
 /* Scanners end as soon as they start, and the next try is in @pause_sec; 0: it is over.
  */

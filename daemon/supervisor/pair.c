@@ -214,6 +214,23 @@ int pair_load(struct pair *p, uint32_t generation, const struct settings *s, int
 	return r;
 }
 
+uint32_t pair_generation(const struct pair *p)
+{
+	return p->current.generation;
+}
+
+bool pair_lend(const struct pair *p, uint32_t *ret_generation, struct settings *ret_settings,
+               int ret_fds[2])
+{
+	if (!p->current.generation)
+		return false;
+	*ret_generation = p->current.generation;
+	*ret_settings = p->current.settings;
+	ret_fds[0] = p->current.rules_fd;
+	ret_fds[1] = p->current.policy_fd;
+	return true;
+}
+
 void pair_stop(struct pair *p)
 {
 	const struct message msg = {.type = MSG_STOP};

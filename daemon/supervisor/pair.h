@@ -43,6 +43,12 @@ int pair_start(struct pair *p);
 int pair_load(struct pair *p, uint32_t generation, const struct settings *s, int rules_fd,
               int policy_fd);
 
+/* The generation in force; 0: none. */
+uint32_t pair_generation(const struct pair *p);
+/* What it works by, for others; @ret_fds: rules, policy; borrowed. Return: false while none is in force. */
+bool pair_lend(const struct pair *p, uint32_t *ret_generation, struct settings *ret_settings,
+               int ret_fds[2]);
+
 /* Answer what is queued, then end. Marks must be gone, else the queue never empties. */
 void pair_stop(struct pair *p);
 

@@ -18,6 +18,7 @@
 #include "custos/fan.h"
 
 #include "daemon/shared.h"
+#include "daemon/supervisor/outposts.h"
 #include "daemon/supervisor/pair.h"
 
 /* A scanner without a keeper has this long to finish: the longest time-out there is,
@@ -63,6 +64,8 @@ void remains_lost(struct remains *r, pid_t pid)
 /* Another child of ours, whose end somebody else waits for. */
 static bool is_helper(const struct remains *r, pid_t pid)
 {
+	if (outposts_has(r->m->outposts, pid))
+		return true;
 	for (unsigned i = 0; i < OWN_PIDS_MAX; i++)
 		if (atomic_load(&r->m->shared->own_pids[i]) == (uint32_t)pid)
 			return true;

@@ -21,6 +21,7 @@
 
 #include "daemon/shared.h"
 #include "daemon/supervisor/journal.h"
+#include "daemon/supervisor/outposts.h"
 #include "daemon/supervisor/pair.h"
 #include "daemon/supervisor/spawn.h"
 
@@ -73,6 +74,7 @@ static int on_checked(sd_event_source *source, const siginfo_t *si, void *userda
 		m->stopping = true;
 		m->renew_at_end = true;
 		pair_leave(m->pair);
+		outposts_leave(m->outposts);
 		r->done(r->userdata, 0, NULL);
 		return sd_event_exit(m->event, 0);
 	} else {

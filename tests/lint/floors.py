@@ -26,8 +26,9 @@ FOREIGN = [
 SUPERVISOR_NEVER = {"custos/rules.h", "custos/engine.h", "custos/archive.h", "custos/unpack.h", "custos/payload.h"}
 
 # The keeper becomes the scanner by cloning itself: it calls its entry, in the same program.
-STAGE_FRIENDS = {("daemon/keeper", "daemon/scanner")}
-STAGES = ("daemon/supervisor", "daemon/keeper", "daemon/scanner")
+# An outpost is the same program, too, and loads what a keeper loads.
+STAGE_FRIENDS = {("daemon/keeper", "daemon/scanner"), ("daemon/keeper", "daemon/outpost"), ("daemon/outpost", "daemon/keeper")}
+STAGES = ("daemon/supervisor", "daemon/keeper", "daemon/scanner", "daemon/outpost")
 TRADE = re.compile(r"verdict|malware|malicious|virus|infect|eicar", re.I)
 LIB_NEVER = re.compile(r"^\s+.*\b(exit|syslog|sd_journal_\w+|printf|perror|puts)\s*\(")
 F2_NEVER = re.compile(r"\b(pthread_create|epoll_\w+|poll)\s*\(")

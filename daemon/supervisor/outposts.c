@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Outposts: which file systems have one
+ *
+ * Owns: the list, and what status says of each. Must not own: processes (outpost-life.c), or what is to be watched
+ * (coverage-wish.c).
+ */
+#include "daemon/supervisor/outposts-internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "custos/cleanup.h"
+#include "custos/clock.h"
+#include "custos/fan-owner.h"
+
+#include "daemon/supervisor/coverage.h"
+#include "daemon/supervisor/journal.h"
+#include "daemon/supervisor/spawn.h"
+
+#define LOOK_USEC (200 * 1000)
+/* A server that has not answered for so long is worth a word. */
+#define SILENT_NSEC (5 * NSEC_PER_SEC)
+
+static bool is_remote(const struct coverage_row *row)
+{
+	return strcmp(row->state, OUTPOSTS_ASYNC) == 0 || strcmp(row->state, OUTPOSTS_BLOCKING) == 0;
+}
+
+/* In monitor mode nothing is refused; and who waits for a silent server can only be refused. */
+static bool is_blocking(const struct outposts *o, const struct coverage_row *row)
+{
+	return strcmp(row->state, OUTPOSTS_BLOCKING) == 0 && o->m->mode == MODE_ENFORCE;
+}
+
+static struct outpost *find(const struct outposts *o, dev_t dev)
+{
+	for (struct outpost *op = o->first; op; op = op->next)
+		if (op->dev == dev && !op->retired)
+			return op;
+	return NULL;
+}
+
+/* --- are its marks there? ----------------------------------------------------------------- */
+
+/* Numbers of devices are given again at once: only the mark tells whether the file system is still the same. */
+static bool has_mark(const struct outpost *op)
+{
+	_cleanup_(freep) char *line = NULL;
+	_cleanup_(file_closep) FILE *info = NULL;
+	char path[64];
+	size_t size = 0;
+
+	if (!op->marked)
+		return true; /* on its way */
+	(void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", op->group); /* fits */
+	info = fopen(path, "re");
+	while (info && getline(&line, &size, info) > 0) {
+		struct fan_owner_mark mark;
+
+		if (fan_owner_parse(line, &mark) && mark.on == FAN_ON_FILESYSTEM)
+			return true;
+	}
+	return !info;
+}
+
+/* --- what there should be ----------------------------------------------------------------- */
+
+static const struct coverage_row *wanted_row(const struct outposts *o, const struct outpost *op)
+{
+	const struct coverage *c = o->m->coverage;
+
+	for (size_t i = 0; i < coverage_n(c); i++) {
+		const struct coverage_row *row = coverage_row(c, i);
+
+		if (row->dev == op->dev && is_remote(row) && is_blocking(o, row) == op->blocking &&
+		    strcmp(row->fs_type, op->fs_type) == 0)
+			return row;
+	}
+	return NULL;
+}
+
+static void end_unwanted(struct outposts *o)
+{
+	for (struct outpost *op = o->first; op; op = op->next)
+		if (!op->retired && (!wanted_row(o, op) || !has_mark(op)))
+			outpost_retire(op);
+}
+
+static unsigned count(const struct outposts *o)
+{
+	unsigned n = 0;
+
+	for (const struct outpost *op = o->first; op; op = op->next)
+		n += op->retired ? outpost_n_lost(op) > 0 : !op->closed;
+	return n;
+}
+
+static void begin(struct outposts *o, const struct coverage_row *row)
+{
+	struct outpost *op;
+	int r = outpost_new(o, row, is_blocking(o, row), &op);
+
+	if (r < 0) {
+		journal_event(o->m->journal, JOURNAL_OUTPOST, LOG_ERR, "%s (%s) is not watched: %s",
+		              row->mount_point, row->fs_type, strerror(-r));
+		return;
+	}
+	op->next = o->first;
+	o->first = op;
+}
+
+static void begin_wanted(struct outposts *o)
+{
+	const struct coverage *c = o->m->coverage;
+
+	for (size_t i = 0; i < coverage_n(c); i++) {
+		const struct coverage_row *row = coverage_row(c, i);
+
+		if (is_remote(row) && !find(o, row->dev) && count(o) < OUTPOSTS_MAX)
+			begin(o, row);
+	}
+}
+
+/* What an open gets, and when, before its line is known; and how long the most patient line waits. */
+static void follow_policy(struct outposts *o)
+{
+	const struct policy *p = o->m->policy;
+	const size_t n = policy_n_lines(p);
+	const struct policy_line *last = policy_line(p, n - 1);
+	const nsec_t timeout = last->timeout ?: o->m->conf.timeout;
+
+	o->longest_timeout = MAX(o->m->conf.timeout, timeout);
+	for (size_t i = 0; i < n; i++)
+		o->longest_timeout = MAX(o->longest_timeout, policy_line(p, i)->timeout);
+	for (struct outpost *op = o->first; op; op = op->next) {
+		atomic_store(&op->shared->timeout, timeout);
+		atomic_store(&op->shared->late_deny, last->on_error == ON_ERROR_DENY);
+	}
+}
+
+/* --- looking after them ------------------------------------------------------------------- */
+
+static void add_counts(const struct outpost *op, struct outposts_counts *to)
+{
+	const _Atomic uint64_t *n = op->shared->n;
+
+	to->judged += atomic_load(&n[OUTPOST_JUDGED]);
+	to->found += atomic_load(&n[OUTPOST_FOUND]);
+	to->refused += atomic_load(&n[OUTPOST_REFUSED]);
+	to->unreadable += atomic_load(&n[OUTPOST_UNREADABLE]);
+	to->late += atomic_load(&n[OUTPOST_LATE]) + atomic_load(&n[OUTPOST_UNREAD]);
+	to->lost += atomic_load(&n[OUTPOST_LOST_NEWS]) + atomic_load(&n[OUTPOST_UNTOLD]);
+}
+
+static void tell_of_silence(struct outpost *op, nsec_t now)
+{
+	const bool silent = outpost_silence(op, now) > SILENT_NSEC;
+
+	if (silent == op->told_silent || op->retired)
+		return;
+	op->told_silent = silent;
+	journal_event(op->all->m->journal, JOURNAL_OUTPOST, silent ? LOG_WARNING : LOG_NOTICE,
+	              silent ? "%s (%s): its server does not answer" : "%s (%s): its server answers again",
+	              op->mount_point, op->fs_type);
+}
+
+static void look(struct outposts *o)
+{
+	const nsec_t now = clock_now();
+	struct outpost **at = &o->first;
+
+	while (*at) {
+		struct outpost *op = *at;
+
+		tell_of_silence(op, now);
+		if (outpost_look(op, now)) {
+			at = &op->next;
+			continue;
+		}
+		add_counts(op, &o->past);
+		*at = op->next;
+		(void)outpost_free(op);
+	}
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct outposts *o = userdata;
+
+	look(o);
+	if (!o->first)
+		return 0; /* outposts_update() has it run again */
+	(void)sd_event_source_set_time(source, usec + LOOK_USEC);
+	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+void outposts_update(struct outposts *o)
+{
+	uint64_t now;
+
+	if (o->left || o->stopped || !o->m->policy)
+		return;
+	if (o->mode != o->m->mode)
+		outposts_forget(o); /* what was to be refused is not any more, or is to be judged for it */
+	o->mode = o->m->mode;
+	end_unwanted(o);
+	begin_wanted(o);
+	follow_policy(o);
+	look(o);
+	if (!o->first)
+		return;
+	(void)sd_event_now(o->m->event, CLOCK_MONOTONIC, &now);
+	(void)sd_event_source_set_time(o->timer, now + LOOK_USEC);
+	(void)sd_event_source_set_enabled(o->timer, SD_EVENT_ONESHOT);
+}
+
+void outposts_forget(struct outposts *o)
+{
+	for (struct outpost *op = o->first; op; op = op->next)
+		if (!op->retired)
+			outpost_forget(op);
+}
+
+void outposts_stop(struct outposts *o)
+{
+	o->stopped = true;
+	for (struct outpost *op = o->first; op; op = op->next)
+		if (!op->retired)
+			outpost_retire(op);
+}
+
+void outposts_leave(struct outposts *o)
+{
+	o->left = true;
+}
+
+/* --- what is said of them ----------------------------------------------------------------- */
+
+static const char *describe(struct outposts *o, const struct outpost *op, nsec_t now)
+{
+	const nsec_t silence = outpost_silence(op, now);
+	struct outposts_counts n = {0};
+	int len;
+
+	add_counts(op, &n);
+	len = snprintf(o->text, sizeof(o->text), "%llu judged, %llu malicious, %llu opens refused",
+	               (unsigned long long)n.judged, (unsigned long long)n.found,
+	               (unsigned long long)n.refused);
+	if (n.unreadable)
+		len += snprintf(o->text + len, sizeof(o->text) - (size_t)len, ", %llu unreadable",
+		                (unsigned long long)n.unreadable);
+	if (n.late)
+		len += snprintf(o->text + len, sizeof(o->text) - (size_t)len, ", %llu late",
+		                (unsigned long long)n.late);
+	if (silence > SILENT_NSEC)
+		(void)snprintf(o->text + len, sizeof(o->text) - (size_t)len,
+		               "; its server has not answered for %llu s",
+		               (unsigned long long)(silence / NSEC_PER_SEC));
+	return o->text;
+}
+
+/* Why it is not watched as it should be; NULL: it is. */
+static const char *trouble(struct outposts *o, const struct outpost *op, nsec_t now)
+{
+	if (op->why[0] && !outpost_active(op))
+		return op->why;
+	if (op->blocking && outpost_n_lost(op) >= OUTPOST_LOST_MAX)
+		return "too many processes wait in the kernel for its server: opens are refused";
+	if (op->blocking && op->marked && outpost_silence(op, now) > SILENT_NSEC + o->longest_timeout)
+		return "its server does not answer: opens are answered at their deadlines";
+	return NULL;
+}
+
+void outposts_row(struct outposts *o, struct coverage_row *row)
+{
+	const nsec_t now = clock_now();
+	const struct outpost *op;
+	const char *why;
+
+	if (!is_remote(row))
+		return;
+	op = find(o, row->dev);
+	if (!op) {
+		row->state = "failed";
+		(void)snprintf(o->text, sizeof(o->text),
+		               "%u network and FUSE file systems are watched, and no more", OUTPOSTS_MAX);
+		row->reason = count(o) >= OUTPOSTS_MAX ? o->text : "starting";
+		return;
+	}
+	if (op->closed) {
+		row->state = "unsupported";
+		row->reason = "it lets nobody in but who mounted it";
+		return;
+	}
+	why = trouble(o, op, now);
+	row->state = why ? "failed" : op->blocking ? OUTPOSTS_BLOCKING : OUTPOSTS_ASYNC;
+	row->reason = why ?: outpost_active(op) ? describe(o, op, now) : "starting";
+}
+
+const char *outposts_reason(struct outposts *o)
+{
+	const struct coverage *c = o->m->coverage;
+
+	for (size_t i = 0; i < coverage_n(c); i++) {
+		struct coverage_row row = *coverage_row(c, i);
+		if (!is_remote(&row))
+			continue;
+		outposts_row(o, &row);
+		if (strcmp(row.state, "failed") != 0)
+			continue;
+		(void)snprintf(o->reason, sizeof(o->reason), "%.200s (%.30s) is not watched: %.240s",
+		               row.mount_point, row.fs_type, row.reason);
+		return o->reason;
+	}
+	return NULL;
+}
+
+void outposts_counts(const struct outposts *o, struct outposts_counts *ret)
+{
+	*ret = o->past;
+	for (const struct outpost *op = o->first; op; op = op->next)
+		add_counts(op, ret);
+}
+
+void outposts_pids(const struct outposts *o, struct manager_pids *ret)
+{
+	for (const struct outpost *op = o->first; op; op = op->next) {
+		const struct station *s = outpost_active(op);
+
+		if (s && ret->n_outposts < MANAGER_OUTPOSTS_MAX)
+			ret->outpost[ret->n_outposts++] = s->pid;
+		if (op->gate && ret->n_gates < MANAGER_OUTPOSTS_MAX)
+			ret->gate[ret->n_gates++] = op->gate;
+	}
+}
+
+bool outposts_has(const struct outposts *o, pid_t pid)
+{
+	for (unsigned i = 0; o && i < o->n_old; i++)
+		if (o->old[i] == pid)
+			return true;
+	for (const struct outpost *op = o ? o->first : NULL; op; op = op->next) {
+		if (op->gate == pid)
+			return true;
+		for (unsigned i = 0; i < OUTPOST_PLACES; i++)
+			if (op->station[i].pid == pid)
+				return true;
+	}
+	return false;
+}
+
+/* --- memory ------------------------------------------------------------------------------- */
+
+int outposts_new(struct manager *m, uid_t uid, gid_t gid, struct outposts **ret)
+{
+	struct outposts *o = calloc(1, sizeof(*o));
+	int r;
+
+	if (!o)
+		return -ENOMEM;
+	*o = (struct outposts){.m = m, .uid = uid, .gid = gid, .program = helper_path("custos-scanner")};
+	r = o->program ? sd_event_add_time(m->event, &o->timer, CLOCK_MONOTONIC, 0, 0, on_timer, o) :
+	                 -ENOMEM;
+	if (r >= 0)
+		r = sd_event_source_set_enabled(o->timer, SD_EVENT_OFF);
+	if (r < 0) {
+		(void)outposts_free(o);
+		return r;
+	}
+	outposts_adopt(o);
+	*ret = o;
+	return 0;
+}
+
+struct outposts *outposts_free(struct outposts *o)
+{
+	if (!o)
+		return NULL;
+	while (o->first) {
+		struct outpost *op = o->first;
+
+		o->first = op->next;
+		(void)outpost_free(op);
+	}
+	(void)sd_event_source_disable_unref(o->timer);
+	free(o->program);
+	free(o);
+	return NULL;
+}
