@@ -192,8 +192,10 @@ static bool is_dense(const uint8_t *p, size_t len)
 {
 	uint32_t count[256] = {0}, most = 0;
 
-	for (size_t i = 0; i < len; i++)
-		most = MAX(most, ++count[p[i]]);
+	for (size_t i = 0; i < len; i++) {
+		count[p[i]]++;
+		most = MAX(most, count[p[i]]);
+	}
 	return len >= SAMPLE_BYTES / 2 && most <= FREQUENT * len / 256;
 }
 

@@ -252,6 +252,21 @@ START_TEST(facts_of_noise_that_runs)
 }
 END_TEST
 
+/* Of 4096 bytes one value may be there 48 times. */
+START_TEST(facts_of_noise_with_a_frequent_byte)
+{
+	const unsigned sample = 4096 + 2048;
+
+	for (unsigned n = 48; n <= 49; n++) {
+		begin(ET_EXEC, 1);
+		segment(0, PT_LOAD, PF_R | PF_X, 4096, 8192, 8192);
+		for (unsigned i = 0; i < 4096; i++)
+			file[sample + i] = (uint8_t)(i < n ? 255 : i % 255);
+		check_packer(n == 48 ? "other" : "");
+	}
+}
+END_TEST
+
 static void check_interpreter(const char *text, const char *expected)
 {
 	static struct engine_vars v;
@@ -298,5 +313,5 @@ START_TEST(interpreter_is_that_of_the_first_line)
 END_TEST
 
 UNIT_MAIN("elf-facts", facts_of_no_program_are_empty, facts_of_this_program, facts_in_either_byte_order,
-          facts_at_their_limits, facts_of_packed_programs, facts_of_noise_that_runs,
+          facts_at_their_limits, facts_of_packed_programs, facts_of_noise_that_runs, facts_of_noise_with_a_frequent_byte,
           interpreter_is_that_of_the_first_line)
