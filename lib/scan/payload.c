@@ -245,9 +245,9 @@ static bool has_room(struct payload_walker *w, size_t n_in, size_t n_out)
 	return false;
 }
 
-/* @p, as zlib's @window_bits say, into the second part of the memory. */
-static enum inflated inflate_all(struct payload_walker *w, z_stream *z, uint8_t *out, size_t n_in,
-                                 size_t *ret_len)
+/* Into the second part of the memory. */
+static enum inflated inflate_all(struct payload_walker *w, z_stream *z, bool is_gzip, uint8_t *out,
+                                 size_t n_in, size_t *ret_len)
 {
 	size_t len = 0;
 	int r = Z_OK;
@@ -259,6 +259,9 @@ static enum inflated inflate_all(struct payload_walker *w, z_stream *z, uint8_t 
 		z->avail_out = (uInt)room;
 		r = inflate(z, Z_NO_FLUSH);
 		len += room - z->avail_out;
+		/* gzip(1) goes on with the next member, and so does what runs what comes out */
+		if (r == Z_STREAM_END && is_gzip && has_gzip_head(z->next_in, z->avail_in))
+			r = inflateReset(z);
 	}
 	if (r == Z_STREAM_END)
 		(void)is_bomb(w, n_in, len);
@@ -268,6 +271,7 @@ static enum inflated inflate_all(struct payload_walker *w, z_stream *z, uint8_t 
 	return r == Z_STREAM_END ? INFLATE_END : len ? INFLATE_CUT : INFLATE_NONE;
 }
 
+/* @p, as zlib's @window_bits say. */
 static bool inflate_as(struct payload_walker *w, const uint8_t *p, size_t len, int window_bits)
 {
 	uint8_t *out = w->mem + 2 * MARK_BYTES + w->limits.n_in + w->n_out;
@@ -279,7 +283,7 @@ static bool inflate_as(struct payload_walker *w, const uint8_t *p, size_t len, i
 		miss(w, REASON_NOMEM);
 		return false;
 	}
-	r = inflate_all(w, &z, out, len, &n);
+	r = inflate_all(w, &z, window_bits > 15, out, len, &n);
 	(void)inflateEnd(&z); /* cannot fail for a stream that was begun */
 	/* without a header, only what is whole and takes up most of it is more than chance */
 	if (r == INFLATE_NONE || (window_bits < 0 && (r != INFLATE_END || z.total_in < len - len / 8)))

@@ -238,6 +238,33 @@ START_TEST(walk_gzip_behind_a_script)
 }
 END_TEST
 
+/* What gzip(1) makes of them is one text. */
+START_TEST(walk_gzip_members_are_joined)
+{
+	const char *const second = payload_text + strlen(payload_text) / 2;
+	uint8_t both[1024];
+	size_t n_first, n_second;
+	uint8_t *p = deflated(payload_text, (size_t)(second - payload_text), 15 + 16, &n_first);
+	uint8_t *q = deflated(second, strlen(second), 15 + 16, &n_second);
+
+	ck_assert_uint_le(n_first + n_second, sizeof(both));
+	memcpy(both, p, n_first);
+	memcpy(both + n_first, q, n_second);
+	begin();
+	add("#!/bin/sh\nbase64 -d <<E | gzip -d | sh\n");
+	add_base64_of((const char *)both, n_first + n_second, "\n", 76);
+	add("\nE\n");
+	check_finds(payload_text);
+	begin();
+	add("#!/bin/sh\ntail -n +3 $0 | gzip -d | sh\nexit\n");
+	memcpy(script + script_len, both, n_first + n_second);
+	script_len += n_first + n_second;
+	check_finds(payload_text);
+	free(p);
+	free(q);
+}
+END_TEST
+
 START_TEST(walk_leaves_alone_what_is_no_script_or_does_not_decode)
 {
 	static const char *const heads[] = {"\x7f" "ELF", "MZ", "PK\3\4", "an ordinary text "};
@@ -373,6 +400,6 @@ START_TEST(walk_cut_or_damaged_is_shown_as_far_as_it_goes)
 END_TEST
 
 UNIT_MAIN("payload", walk_php_forms_are_decoded_and_marked, walk_other_languages_are_decoded_and_marked,
-          walk_pieces_are_joined, walk_gzip_behind_a_script, walk_leaves_alone_what_is_no_script_or_does_not_decode,
-          walk_goes_one_level_deep, walk_ends_when_told_to, walk_ceilings_at_the_limit_and_one_past_it,
+          walk_pieces_are_joined, walk_gzip_behind_a_script, walk_gzip_members_are_joined,
+          walk_leaves_alone_what_is_no_script_or_does_not_decode, walk_goes_one_level_deep, walk_ends_when_told_to, walk_ceilings_at_the_limit_and_one_past_it,
           walk_cut_or_damaged_is_shown_as_far_as_it_goes)
