@@ -208,6 +208,16 @@ static void stop(struct gate *g, nsec_t now, bool by_order)
 		g->stopping = now;
 }
 
+/* The supervisor has been gone for as long as outposts go on. Once they have ended so do we, at once and without a word: with
+ * its last holder the group goes, and the kernel lets pass whoever waits. What still lives after a time-out more hangs. */
+static void leave(struct gate *g, nsec_t now)
+{
+	if (!any_outpost_lives(g))
+		_exit(0);
+	if (now - g->orphaned > OUTPOST_ORPHAN_NSEC + outpost_timeout(g->shared) + NSEC_PER_SEC)
+		stop(g, now, false);
+}
+
 static void obey(struct gate *g, nsec_t now)
 {
 	struct message msg;
@@ -253,8 +263,8 @@ static _Noreturn void run(struct gate *g)
 			answer_late(g, now);
 			watch_queue(g, now);
 		}
-		if (g->orphaned && now - g->orphaned > OUTPOST_ORPHAN_NSEC + NSEC_PER_SEC)
-			stop(g, now, false);
+		if (g->orphaned && now - g->orphaned > OUTPOST_ORPHAN_NSEC)
+			leave(g, now);
 		if (g->stopping)
 			finish(g, now);
 	}
