@@ -48,6 +48,8 @@ static struct wish wish_for_remote(const struct wishes *all, const struct mount_
 	if (all->foreign)
 		return (struct wish){"unsupported",
 		                     "its opens can block for ever, and it is of another mount namespace", NULL};
+	if (e->private)
+		return (struct wish){"unsupported", "it lets nobody in but who mounted it", NULL};
 	for (size_t i = 0; i < blocking->n; i++)
 		if (strcmp(blocking->items[i], e->mount_point) == 0 ||
 		    strcmp(blocking->items[i], e->fs_type) == 0)

@@ -175,7 +175,8 @@ static int consider(struct coverage *c, const struct wishes *all, size_t i, stru
 	               mount_asks_server(all->host, e->mount_point));
 }
 
-/* A Mount= that no mount answered to. What a server keeps from us today is no mistake in the configuration. */
+/* A Mount= that no mount answered to. What a server keeps from us today is no mistake in the configuration, nor is what a
+ * user has mounted there for himself. */
 static int check_wishes(const struct coverage *c, const struct conf *conf, const struct mount_list *host,
                         struct diag *d)
 {
@@ -192,7 +193,7 @@ static int check_wishes(const struct coverage *c, const struct conf *conf, const
 			wrong = diag_add(d, NULL, 0, "Mount=%s: %s", path, coverage_path_error(found));
 		else if (!row)
 			wrong = diag_add(d, NULL, 0, "Mount=%s: no file system is mounted there", path);
-		else if (strcmp(row->state, "failed") == 0 || strcmp(row->state, "unsupported") == 0)
+		else if (strcmp(row->state, "failed") == 0)
 			wrong = diag_add(d, NULL, 0, "Mount=%s (%s) cannot be watched: %s", path,
 			                 row->fs_type, row->reason);
 		if (found != -EAGAIN && !(row && row->behind_server && strcmp(row->state, "failed") == 0))

@@ -13,6 +13,7 @@ struct mount_entry {
 	char *mount_point;  /* unescaped, as seen from the root of the process that opened the file */
 	char *fs_type;
 	bool read_only;
+	bool private;       /* FUSE that lets nobody in but who mounted it */
 };
 
 struct mount_list {

@@ -46,6 +46,14 @@ enum mount_class mount_class_of(const char *fs_type)
 	return MOUNT_LOCAL;
 }
 
+/* The kernel shows whose such a mount is, and whether others may come in; what has neither is no user's mount. */
+static bool is_private(struct libmnt_fs *fs, const char *options)
+{
+	return strncmp(mnt_fs_get_fstype(fs) ?: "", "fuse", 4) == 0 && options &&
+	       mnt_optstr_get_option(options, "user_id", NULL, NULL) == 0 &&
+	       mnt_optstr_get_option(options, "allow_other", NULL, NULL) != 0;
+}
+
 /* The last one. */
 static int append_server(struct mount_list *l)
 {
@@ -67,6 +75,7 @@ static int append(struct mount_list *l, struct libmnt_fs *fs)
 		.mount_point = strdup(mnt_fs_get_target(fs) ?: ""),
 		.fs_type = strdup(mnt_fs_get_fstype(fs) ?: ""),
 		.read_only = options && mnt_fs_match_options(fs, "ro"),
+		.private = is_private(fs, options),
 	};
 	struct mount_entry *items = reallocarray(l->items, l->n + 1, sizeof(*items));
 

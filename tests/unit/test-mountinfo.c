@@ -54,6 +54,25 @@ START_TEST(mountinfo_read_fields_escapes_and_order)
 }
 END_TEST
 
+/* Its own options alone tell: a user chooses the name of what is mounted, and the mount point. */
+START_TEST(mountinfo_read_private_fuse)
+{
+	_cleanup_(mount_list_deinit) struct mount_list l = {0};
+	int fd = file_of("21 1 0:50 / /a rw,nosuid - fuse.sshfs h: rw,user_id=1000,group_id=1000\n"
+	                 "22 1 0:51 / /b rw,nosuid - fuse.sshfs h: rw,user_id=0,group_id=0,allow_other\n"
+	                 "23 1 0:52 / /c rw,nosuid - fuse allow_other rw,user_id=0,group_id=0,max_read=4096\n"
+	                 "24 1 0:53 / /allow_other rw - fuseblk /dev/sdb rw,user_id=0,group_id=0,allow_other,blksize=4096\n"
+	                 "25 1 0:54 / /e rw - virtiofs tag rw\n"
+	                 "26 1 0:55 / /f rw - nfs4 h:/f rw,user_id=0\n");
+	static const bool private[] = {true, false, true, false, false, false};
+
+	ck_assert_int_eq(mountinfo_read(fd, &l), 0);
+	ck_assert_uint_eq(l.n, ARRAY_SIZE(private));
+	for (size_t i = 0; i < l.n; i++)
+		ck_assert(l.items[i].private == private[i]);
+}
+END_TEST
+
 START_TEST(mountinfo_read_twice_starts_over)
 {
 	struct mount_list a = {0}, b = {0};
@@ -192,7 +211,7 @@ START_TEST(mount_asks_server_on_the_way_or_at_its_end)
 }
 END_TEST
 
-UNIT_MAIN("mountinfo", mountinfo_read_fields_escapes_and_order,
+UNIT_MAIN("mountinfo", mountinfo_read_fields_escapes_and_order, mountinfo_read_private_fuse,
           mountinfo_read_twice_starts_over, mountinfo_read_empty_is_no_mount,
           mountinfo_read_bad_descriptor_fails_and_keeps_none,
           mountinfo_read_max_at_the_limit_and_one_past, mount_class_of_each_kind,
