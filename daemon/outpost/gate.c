@@ -30,6 +30,7 @@
 /* How often a blocking one looks at deadlines; the shortest time-out is 50 ms. */
 #define TICK_MSEC 10
 #define SLOW_TICK_MSEC 200
+#define REFUSALS_MAX 256 /* in a turn: orders are heard all the while */
 #define SAMPLES   32 /* a deadline is kept to one part in so many of a time-out */
 /* Told to stop: opens that were on their way when the marks went. */
 #define LAST_NSEC (100 * NSEC_PER_MSEC)
@@ -81,7 +82,7 @@ static void guard_wall(struct gate *g)
 {
 	int pid;
 
-	while (refuse(OUTPOST_WALL, &pid)) {
+	for (unsigned i = 0; i < REFUSALS_MAX && refuse(OUTPOST_WALL, &pid); i++) {
 		outpost_count(g->shared, OUTPOST_REFUSED);
 		tell_refused(pid);
 	}
@@ -165,8 +166,10 @@ static void bury(struct gate *g, unsigned place)
 	for (unsigned i = 0; g->blocking && i < OUTPOST_SLOTS; i++) {
 		struct slot *slot = &slots->slot[i];
 
+		/* What it was about to answer, it had judged. */
 		if (slot_owner(slot) == place + 1 && slot_state(slot) == SLOT_HELD &&
-		    slot->fd >= OUTPOST_FIRST(place) && slot->fd < OUTPOST_FIRST(place + 1))
+		    slot->fd >= OUTPOST_FIRST(place) && slot->fd < OUTPOST_FIRST(place + 1) &&
+		    !slot_finish(slot, OUTPOST_GROUP))
 			(void)slot_answer_late(slot, OUTPOST_GROUP, SLOT_NO_DEADLINE, may_deny);
 	}
 	for (int fd = OUTPOST_FIRST(place); g->blocking && fd < OUTPOST_FIRST(place + 1); fd++)
@@ -249,6 +252,9 @@ static _Noreturn void run(struct gate *g)
 {
 	struct epoll_event ev[2];
 
+	/* The gate before was killed, perhaps in the middle of an answer: its outpost waits for the end of that. */
+	if (g->blocking)
+		slots_finish_late(outpost_slots(g->shared), OUTPOST_SLOTS, OUTPOST_GROUP);
 	for (;;) {
 		const int n = epoll_wait(GATE_EPOLL, ev, ARRAY_SIZE(ev), tick_msec(g));
 		const nsec_t now = clock_now();

@@ -36,8 +36,9 @@ enum slot_kind {
 	SLOT_REQUEST,        /* a descriptor that was sent to us to be looked at */
 };
 
-enum slot_answer { ANSWER_NONE = 0, ANSWER_CLAIMED = 1, ANSWER_SENT = 2, ANSWER_DENY = 4 };
-#define ANSWER_FLAGS 7U /* the rest of the word counts uses of the slot */
+enum slot_answer { ANSWER_NONE = 0, ANSWER_CLAIMED = 1, ANSWER_SENT = 2, ANSWER_DENY = 4,
+		   ANSWER_LATE = 8 /* claimed by slot_answer_late(), perhaps in another process */ };
+#define ANSWER_FLAGS 15U /* the rest of the word counts uses of the slot */
 
 /* Owner: number of the process instance at work on the slot; 0: nobody (free, or an orphan). */
 #define SLOT_OWNER_SHIFT 3
@@ -112,6 +113,16 @@ bool slot_is_late(const struct slot *slot, nsec_t now);
  * waiting), -EALREADY if another thread answered, -ENOENT if the opener is gone.
  */
 int slot_answer_late(struct slot *slot, int group, nsec_t now, bool may_deny);
+
+/**
+ * slot_finish() - give the answer that a process which has ended had claimed, and perhaps written
+ *
+ * The descriptor's number must not belong to another event yet. Return: there was such a claim.
+ */
+bool slot_finish(struct slot *slot, int group);
+
+/* The same for all of @n slots that slot_answer_late() had claimed in such a process: their owners wait for it. */
+void slots_finish_late(struct slots *s, uint32_t n, int group);
 
 /* Has this use of the slot been answered (or claimed)? */
 static inline bool slot_answered(const struct slot *slot)

@@ -103,10 +103,10 @@ void slot_hold(struct slot *slot)
 }
 
 /* Win the right to answer, from the state @seen, and use it. */
-static int claim_and_write(struct slot *slot, int group, uint32_t *seen, bool deny)
+static int claim_and_write(struct slot *slot, int group, uint32_t *seen, bool deny, uint32_t late)
 {
 	const uint32_t use = *seen & ~ANSWER_FLAGS;
-	const uint32_t flag = deny ? ANSWER_DENY : 0;
+	const uint32_t flag = (deny ? ANSWER_DENY : 0) | late;
 	int r;
 
 	/* Acquire on failure: pairs with the release below, so the winner's write is done. */
@@ -127,7 +127,7 @@ int slot_answer(struct slot *slot, int group, bool deny)
 	int r;
 
 	if (!(seen & ANSWER_FLAGS)) {
-		r = claim_and_write(slot, group, &seen, deny);
+		r = claim_and_write(slot, group, &seen, deny, 0);
 		if (r != -EALREADY)
 			return r;
 	}
@@ -160,7 +160,8 @@ int slot_answer_late(struct slot *slot, int group, nsec_t now, bool may_deny)
 		return -EAGAIN;
 	return claim_and_write(slot, group, &seen,
 	                       may_deny && atomic_load_explicit(&slot->late_deny,
-	                                                        memory_order_relaxed));
+	                                                        memory_order_relaxed),
+	                       ANSWER_LATE);
 }
 
 void slot_release(struct slots *s, struct slot *slot)
@@ -235,18 +236,31 @@ static void recover_closing(struct slots *s, struct slot *slot,
 	slot_free(s, slot);
 }
 
+bool slot_finish(struct slot *slot, int group)
+{
+	const uint32_t answer = atomic_load_explicit(&slot->answer, memory_order_acquire);
+
+	if (!(answer & ANSWER_FLAGS) || answer & ANSWER_SENT)
+		return false;
+	(void)fan_respond(group, slot->fd, !(answer & ANSWER_DENY));
+	/* Release: the write comes before anybody's close. */
+	atomic_store_explicit(&slot->answer, (answer & ~ANSWER_CLAIMED) | ANSWER_SENT, memory_order_release);
+	return true;
+}
+
+void slots_finish_late(struct slots *s, uint32_t n, int group)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (atomic_load_explicit(&s->slot[i].answer, memory_order_acquire) & ANSWER_LATE)
+			(void)slot_finish(&s->slot[i], group);
+}
+
 /* Claimed, perhaps written. The descriptor is still open, so its number belongs to no other event and
  * writing again is safe: ENOENT if it had been written. Return: the answer as it is now. */
 static uint32_t finish_answer(struct slot *slot, const struct slots_recover_args *args)
 {
-	uint32_t answer = atomic_load_explicit(&slot->answer, memory_order_relaxed);
-
-	if (!(answer & ANSWER_FLAGS) || answer & ANSWER_SENT)
-		return answer;
-	(void)fan_respond(args->group, slot->fd, !(answer & ANSWER_DENY));
-	answer = (answer & ~ANSWER_CLAIMED) | ANSWER_SENT;
-	atomic_store_explicit(&slot->answer, answer, memory_order_relaxed);
-	return answer;
+	(void)slot_finish(slot, args->group);
+	return atomic_load_explicit(&slot->answer, memory_order_relaxed);
 }
 
 /* Return: true if the slot has to be judged again. */

@@ -563,6 +563,56 @@ START_TEST(slots_recover_number_below_low_is_never_closed)
 }
 END_TEST
 
+/* A process claims an answer and is killed before it writes. */
+static struct slot *claimed(uint32_t flags)
+{
+	struct slot *slot = held(SLOT_PERMISSION);
+
+	atomic_fetch_or(&slot->answer, ANSWER_CLAIMED | flags);
+	return slot;
+}
+
+START_TEST(slot_finish_gives_what_was_claimed_once)
+{
+	struct slot *slot;
+
+	setup_slots(N);
+	slot = held(SLOT_PERMISSION);
+	ck_assert(!slot_finish(slot, group[0])); /* nobody has judged it */
+	expect_silence();
+	slot = claimed(ANSWER_DENY);
+	ck_assert(slot_finish(slot, group[0]));
+	expect_answer(slot->fd, FAN_DENY);
+	ck_assert(!slot_finish(slot, group[0]));
+	expect_silence();
+	ck_assert_int_eq(slot_answer(slot, group[0], false), -EALREADY); /* and does not wait */
+	ck_assert(slot_answered_deny(slot));
+	slot_release(ledger, slot);
+}
+END_TEST
+
+START_TEST(slots_finish_late_frees_owners_that_wait)
+{
+	struct slot *late, *own;
+
+	setup_slots(N);
+	late = claimed(ANSWER_LATE);
+	own = claimed(ANSWER_DENY); /* its owner is at it: not ours to finish */
+	slots_finish_late(ledger, N, group[0]);
+	expect_answer(late->fd, FAN_ALLOW);
+	ck_assert_int_eq(slot_answer(late, group[0], true), -EALREADY);
+	ck_assert(!(atomic_load(&own->answer) & ANSWER_SENT));
+	slot_release(ledger, late);
+	late = held(SLOT_PERMISSION);
+	atomic_store(&late->deadline, 1);
+	ck_assert_int_eq(slot_answer_late(late, group[0], 2, true), 0);
+	expect_answer(late->fd, FAN_ALLOW);
+	ck_assert_uint_eq(atomic_load(&late->answer) & ANSWER_FLAGS, ANSWER_SENT | ANSWER_LATE);
+	slots_finish_late(ledger, N, group[0]);
+	expect_silence();
+}
+END_TEST
+
 UNIT_MAIN("slots", slots_init_every_slot_is_free_and_never_due,
           slots_take_until_limit_then_null_then_again,
           slots_take_largest_owner_keeps_its_number, slot_untake_wipes_what_was_read,
@@ -580,5 +630,6 @@ UNIT_MAIN("slots", slots_init_every_slot_is_free_and_never_due,
           slot_answer_late_reused_between_look_and_claim_is_left_alone,
           slots_oldest_pending_oldest_unanswered_permission,
           slot_adopt_orphan_goes_to_one_only, slots_forget_frees_those_of_one_owner,
+          slot_finish_gives_what_was_claimed_once, slots_finish_late_frees_owners_that_wait,
           slots_recover_other_owners_are_left_alone,
           slots_recover_number_below_low_is_never_closed)
