@@ -80,6 +80,9 @@ void engine_scan(struct engine *e, const struct engine_input *in, struct finding
 const void *engine_bytes(const struct engine *e, size_t *ret_len);
 void engine_release(struct engine *e);
 
+/* Is a word for decoding base64 anywhere in it? Of a file in windows, as engine_bytes(). */
+bool engine_decodes(const struct engine *e);
+
 /* Bytes that are in memory: a member of an archive. */
 struct engine_bytes {
 	const void *buf;

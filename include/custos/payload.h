@@ -65,5 +65,6 @@ void payload_begin(struct payload_walker *w);
  */
 void payload_walk(struct payload_walker *w, struct payload_walk *walk);
 
-/* Would payload_walk() look for base64 in it? Pure. */
-bool payload_may_be(const void *buf, size_t len);
+/* Would payload_walk() look for base64 in it? @decodes: a word that decodes is known to be there, perhaps where @buf is
+ * not. Pure. */
+bool payload_may_be(const void *buf, size_t len, bool decodes);

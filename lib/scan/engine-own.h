@@ -12,6 +12,7 @@ struct engine {
 	size_t buf_bytes, map_bytes;
 	uint64_t used;    /* bytes of the last file that lie in buf */
 	uint64_t touched; /* bytes of buf that may have memory beneath them */
+	bool decodes;     /* a window of the last file has a word for decoding base64 */
 	struct digests digests;
 	struct rules_scanner *scanner; /* NULL: no YARA rules */
 	struct engine_vars vars;

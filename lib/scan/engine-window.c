@@ -14,6 +14,7 @@
 
 #include "custos/clock.h"
 #include "engine-own.h"
+#include "payload-text.h"
 
 struct windows {
 	struct engine *e;
@@ -59,6 +60,12 @@ static void show(struct windows *w, const void *buf, size_t len)
 	struct engine *e = w->e;
 
 	w->last = win;
+	if (w->in->keep_bytes && !e->decodes) {
+		struct payload_signs signs;
+
+		payload_signs(buf, len, &signs);
+		e->decodes = signs.decodes;
+	}
 	if (!e->scanner)
 		return;
 	if (win.base > 0)
@@ -110,6 +117,7 @@ void engine_scan_windows(struct engine *e, const struct engine_input *in, uint64
 	struct windows w = {.e = e, .in = in, .max_bytes = max_bytes, .owner = owner, .f = f};
 
 	f->windows = true;
+	e->decodes = false;
 	if (is_judged(&w, d)) {
 		if (e->scanner)
 			rules_windows_drop(e->scanner);

@@ -256,6 +256,11 @@ void engine_release(struct engine *e)
 	e->used = e->touched = 0;
 }
 
+bool engine_decodes(const struct engine *e)
+{
+	return e->decodes;
+}
+
 const void *engine_bytes(const struct engine *e, size_t *ret_len)
 {
 	*ret_len = (size_t)e->used;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Payloads: what in a script says that it decodes, and base64 as scripts write it; private to payload */
+/* Payloads: what in a script says that it decodes, and base64 as scripts write it; private to payload and engine */
 #pragma once
 
 #include <stdbool.h>

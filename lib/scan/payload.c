@@ -171,13 +171,14 @@ static bool is_script(const uint8_t *buf, size_t len)
 	return true;
 }
 
-bool payload_may_be(const void *buf, size_t len)
+bool payload_may_be(const void *buf, size_t len, bool decodes)
 {
-	struct payload_signs signs;
+	struct payload_signs signs = {.decodes = decodes};
 
 	if (!is_script(buf, len))
 		return false;
-	payload_signs(buf, len, &signs);
+	if (!decodes)
+		payload_signs(buf, len, &signs);
 	return signs.decodes;
 }
 

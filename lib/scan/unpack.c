@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "archive-sign.h"
+#include "archive-walk.h"
 
 struct unpack {
 	struct engine *e;
@@ -168,16 +169,16 @@ static void walk(struct arc_walker *w, struct unpack *u)
 }
 
 /* Of a file in windows the middle is not there: no archive can be read, no payload be decoded. */
-static void refuse_windows(struct unpack *u)
+static void refuse_windows(struct unpack *u, unsigned kinds)
 {
 	struct arc_sign signs[ARC_SIGNS_MAX];
 	struct finding *f = u->f;
 	size_t len;
 	const uint8_t *buf = engine_bytes(u->e, &len);
 
-	if (arc_signs(buf, len, ARC_KINDS_DEFAULT, signs) > 0)
+	if (arc_signs(buf, len, kinds, signs) > 0)
 		conclude_missed(f, REASON_ARC_BYTES);
-	else if (u->payloads && payload_may_be(buf, len))
+	else if (u->payloads && payload_may_be(buf, len, engine_decodes(u->e)))
 		conclude_missed(f, REASON_PAY_BYTES);
 }
 
@@ -192,7 +193,7 @@ void unpack_judge(struct arc_walker *w, struct payload_walker *p, struct engine 
 		if (p)
 			payload_begin(p);
 		if (f->windows)
-			refuse_windows(&u);
+			refuse_windows(&u, w->limits.kinds);
 		else
 			walk(w, &u);
 	}

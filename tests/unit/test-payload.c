@@ -274,7 +274,7 @@ START_TEST(walk_leaves_alone_what_is_no_script_or_does_not_decode)
 		add(heads[i]);
 		if (i + 1 < ARRAY_SIZE(heads))
 			add(" base64_decode ");
-		ck_assert(payload_may_be(script, script_len) == false);
+		ck_assert(payload_may_be(script, script_len, false) == false);
 		add_base64(payload_text);
 		ck_assert_int_eq(walk(), REASON_NONE);
 		ck_assert_uint_eq(n_shown, 0);
@@ -285,7 +285,7 @@ START_TEST(walk_leaves_alone_what_is_no_script_or_does_not_decode)
 	check_finds(payload_text);
 	begin();
 	add("base64_decode AnIdentifierWithCapitals another_long_name_of_something /usr/share/doc/package/readme");
-	ck_assert(payload_may_be(script, script_len));
+	ck_assert(payload_may_be(script, script_len, false));
 	ck_assert_int_eq(walk(), REASON_NONE);
 	ck_assert_uint_eq(n_shown, 0);
 	script_len = 0;

@@ -437,7 +437,60 @@ START_TEST(judge_payloads_that_were_not_looked_at_are_never_clean)
 }
 END_TEST
 
-UNIT_MAIN("unpack", judge_payloads_of_the_file_and_of_members, judge_payloads_that_were_not_looked_at_are_never_clean, judge_archive_that_is_not_held_is_never_clean, judge_members_by_rules_of_level_log_yield_to_those_that_deny,
+/* In the first window, the last, and those between, of which nothing is kept. */
+START_TEST(judge_script_that_is_not_held_is_never_clean)
+{
+	static const char word[] = " | base64 -d | sh\n";
+	struct blob large = {.buf = malloc(7 << 20), .len = 7 << 20};
+	struct bench b;
+	struct finding f;
+
+	for (unsigned i = 0; i < 2; i++) { /* without rules, too */
+		bench_begin(&b, i ? rules : NULL);
+		bench_end(&b, NULL);
+		for (unsigned mib = 0; mib < 7; mib++) {
+			memset(large.buf, '\n', large.len);
+			f = scan(&b, &large, NULL);
+			check(&f, VERDICT_CLEAN, REASON_NONE, "", "");
+			ck_assert(f.windows);
+			memcpy((char *)large.buf + (mib << 20) + 512, word, strlen(word));
+			f = scan(&b, &large, NULL);
+			check(&f, VERDICT_ERROR, REASON_PAY_BYTES, "", "");
+			memcpy(large.buf, "\x7f" "ELF", 4); /* no script */
+			f = scan(&b, &large, NULL);
+			check(&f, VERDICT_CLEAN, REASON_NONE, "", "");
+		}
+		bench_stop(&b);
+	}
+	free(large.buf);
+}
+END_TEST
+
+/* Behind a program, where those who have rar switched on have it looked for. */
+START_TEST(judge_kinds_that_are_on_are_never_clean_in_windows)
+{
+	struct blob large = {.buf = calloc(1, 7 << 20), .len = 7 << 20};
+	struct arc_limits l = arc_limits_default;
+	struct bench b;
+	struct finding f;
+
+	memcpy(large.buf, "MZ", 2);
+	memcpy((char *)large.buf + 4096, "Rar!\x1a\x07\0", 7);
+	for (unsigned i = 0; i < 2; i++) {
+		if (i)
+			l.kinds |= 1U << ARC_RAR;
+		bench_begin(&b, rules);
+		bench_end(&b, &l);
+		f = scan(&b, &large, NULL);
+		check(&f, i ? VERDICT_ERROR : VERDICT_CLEAN, i ? REASON_ARC_BYTES : REASON_NONE, "", "");
+		bench_stop(&b);
+	}
+	free(large.buf);
+}
+END_TEST
+
+UNIT_MAIN("unpack", judge_payloads_of_the_file_and_of_members, judge_payloads_that_were_not_looked_at_are_never_clean, judge_archive_that_is_not_held_is_never_clean, judge_script_that_is_not_held_is_never_clean,
+          judge_kinds_that_are_on_are_never_clean_in_windows, judge_members_by_rules_of_level_log_yield_to_those_that_deny,
           judge_file_that_only_logs_is_opened_all_the_same,
           judge_match_of_level_log_does_not_hide_what_was_not_read,
            judge_without_rules_finds_eicar_and_hashes,
