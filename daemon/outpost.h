@@ -23,6 +23,7 @@ enum outpost_fd {
 	OUTPOST_SHARED,    /* memfd of struct outpost_shared; also fills numbers nobody uses */
 	OUTPOST_CONTROL,   /* SEQPACKET to the supervisor: struct message; records */
 	OUTPOST_ROOT,      /* outpost: O_PATH of the host's root, until it is marked; gate: epoll */
+	OUTPOST_NOTE,      /* outpost: fanotify group with one mark, on the file system, until it is made */
 	OUTPOST_NAMES,     /* outpost: O_PATH of its own /proc/PID/fd */
 	OUTPOST_STOP,      /* outpost: eventfd, its threads are to end */
 	OUTPOST_LOW = 16,

@@ -126,6 +126,9 @@ static int mark(const struct outpost_shared *sh)
 	if (st.st_dev != sh->dev)
 		return -ESTALE; /* another is mounted there by now, or has hidden it */
 	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd); /* fits */
+	r = fan_note_filesystem(OUTPOST_NOTE, AT_FDCWD, link);
+	if (r < 0)
+		return r;
 	return sh->blocking ? fan_mark_held(OUTPOST_GROUP, AT_FDCWD, link) :
 	                      fan_mark_news(OUTPOST_GROUP, AT_FDCWD, link);
 }
@@ -241,7 +244,9 @@ _Noreturn void outpost_main(uid_t uid, gid_t gid, unsigned place, bool must_mark
 	if (r < 0)
 		give_up("its file system cannot be marked", r);
 	tell(MSG_MARKED, 0, "");
-	r = dup3(OUTPOST_SHARED, OUTPOST_ROOT, O_CLOEXEC) < 0 ? -errno : outpost_give_up(uid, gid);
+	r = dup3(OUTPOST_SHARED, OUTPOST_ROOT, O_CLOEXEC) < 0 || dup3(OUTPOST_SHARED, OUTPOST_NOTE, O_CLOEXEC) < 0 ?
+	            -errno :
+	            outpost_give_up(uid, gid);
 	if (r < 0)
 		give_up("its seal", r);
 	start_threads(&op);

@@ -111,6 +111,7 @@ static int run_station(struct outpost *op, struct station *s, int theirs)
 		{op->shared_fd, OUTPOST_SHARED},
 		{theirs, OUTPOST_CONTROL},
 		{coverage_host_root(o->m->coverage), OUTPOST_ROOT},
+		{op->note, OUTPOST_NOTE},
 	};
 
 	(void)snprintf(uid, sizeof(uid), "%u", o->uid); /* fits */

@@ -101,7 +101,8 @@ int outpost_new(struct outposts *o, const struct coverage_row *row, bool blockin
 	op->fs_type = strdup(row->fs_type);
 	op->group = blocking ? fan_group_new(NULL) : fan_news_new();
 	op->wall = fan_group_new(NULL);
-	r = !op->mount_point || !op->fs_type ? -ENOMEM : MIN(op->group, op->wall);
+	op->note = fan_news_new();
+	r = !op->mount_point || !op->fs_type ? -ENOMEM : MIN(MIN(op->group, op->wall), op->note);
 	if (r >= 0)
 		r = make_shared(op);
 	if (r < 0) {
@@ -132,6 +133,7 @@ struct outpost *outpost_free(struct outpost *op)
 	op->gate_control = fd_close(op->gate_control);
 	(void)fd_close(op->group);
 	(void)fd_close(op->wall);
+	(void)fd_close(op->note);
 	(void)fd_close(op->shared_fd);
 	if (op->shared)
 		(void)munmap(op->shared, sizeof(*op->shared));

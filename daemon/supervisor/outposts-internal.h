@@ -29,6 +29,7 @@ struct outpost {
 	bool closed;         /* it lets nobody in but who mounted it: FUSE without allow_other */
 	bool retired;        /* its file system is gone, or is watched otherwise now */
 	int group, wall, shared_fd;
+	int note;            /* group with one mark, which tells whether the file system is still there */
 	struct outpost_shared *shared;
 	pid_t gate;          /* 0: none */
 	int gate_control;    /* -1 */

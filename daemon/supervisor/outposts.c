@@ -45,7 +45,7 @@ static struct outpost *find(const struct outposts *o, dev_t dev)
 
 /* --- are its marks there? ----------------------------------------------------------------- */
 
-/* Numbers of devices are given again at once: only the mark tells whether the file system is still the same. */
+/* Numbers of devices are given again at once: only a mark tells whether the file system is still the same. */
 static bool has_mark(const struct outpost *op)
 {
 	_cleanup_(freep) char *line = NULL;
@@ -55,7 +55,7 @@ static bool has_mark(const struct outpost *op)
 
 	if (!op->marked)
 		return true; /* on its way */
-	(void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", op->group); /* fits */
+	(void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", op->note); /* fits */
 	info = fopen(path, "re");
 	while (info && getline(&line, &size, info) > 0) {
 		struct fan_owner_mark mark;

@@ -120,6 +120,12 @@ int fan_mark_held(int group, int dirfd, const char *path)
 	return mark(group, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, FAN_MASK_HOLD, dirfd, path);
 }
 
+int fan_note_filesystem(int group, int dirfd, const char *path)
+{
+	return mark(group, FAN_MARK_ADD | FAN_MARK_FILESYSTEM | FAN_MARK_IGNORED_MASK | FAN_MARK_IGNORED_SURV_MODIFY,
+	            FAN_OPEN, dirfd, path);
+}
+
 int fan_hold_file(int group, int fd)
 {
 	return mark(group, FAN_FLAGS_HOLD_FILE, FAN_MASK_HOLD, fd, NULL);

@@ -524,6 +524,39 @@ START_TEST(fan_quiet_file_opens_are_no_news_until_it_is_written)
 }
 END_TEST
 
+/* Lines of marks in fdinfo. */
+static unsigned n_marks(int group)
+{
+	_cleanup_(file_closep) FILE *f = NULL;
+	char path[64], line[256];
+	unsigned n = 0;
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", group);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		n += strncmp(line, "fanotify sdev:", 14) == 0;
+	return n;
+}
+
+START_TEST(fan_note_filesystem_tells_nothing_and_goes_with_it)
+{
+	int root = world(), group = fan_news_new(), fd;
+	struct fan_event event;
+
+	ck_assert_int_eq(fan_note_filesystem(group, root, "."), 0);
+	ck_assert_uint_eq(n_marks(group), 1);
+	ck_assert_int_eq(exit_status(opener(group, root)), 0);
+	fd = openat(root, "f", O_WRONLY | O_CLOEXEC);
+	ck_assert_int_eq(write(fd, "x", 1), 1);
+	(void)close(fd);
+	ck_assert_int_eq(take(group, NO_EVENT_MSEC, &event), -ETIMEDOUT);
+	ck_assert_uint_eq(n_marks(group), 1);
+	(void)close(root);
+	ck_assert_int_eq(umount("/mnt"), 0); /* it keeps nothing busy */
+	ck_assert_uint_eq(n_marks(group), 0);
+}
+END_TEST
+
 static bool able(void)
 {
 	int group = fan_group_new(NULL);
@@ -551,6 +584,7 @@ UNIT_MAIN_IF(able(), "needs CAP_SYS_ADMIN in the initial user namespace", "fan-k
              fan_mark_held_close_after_write_is_not_reported,
              fan_mark_news_nobody_waits_and_all_is_told,
              fan_quiet_file_opens_are_no_news_until_it_is_written,
+             fan_note_filesystem_tells_nothing_and_goes_with_it,
              fan_flush_takes_every_kind_of_mark, fan_probe_as_root_can_refuse,
              fan_probe_as_user_names_capability, fan_probe_in_user_namespace_says_so,
              fan_probe_without_descriptors_names_the_step,
