@@ -36,10 +36,9 @@ static void learn_path(struct lookout *l, struct sighting *s)
 	l->path[s->path_len] = '\0';
 }
 
-static void find_line(struct lookout *l, struct sighting *s)
+static struct policy_query query_of(const struct lookout *l, const struct sighting *s, const char *const *point)
 {
-	const char *const point = l->op->shared->mount_point;
-	const struct policy_query q = {
+	return (struct policy_query){
 		.known = POLICY_FACT_PATH | POLICY_FACT_MOUNT | POLICY_FACT_SUBJECT,
 		.watched = true,
 		.event = s->mask & FAN_OPEN_EXEC_PERM ? POLICY_EXEC : POLICY_OPEN,
@@ -48,7 +47,7 @@ static void find_line(struct lookout *l, struct sighting *s)
 		.path = l->path,
 		.dev = l->op->shared->dev,
 		.fs_type = l->op->shared->fs_type,
-		.mount_points = &point,
+		.mount_points = point,
 		.n_mount_points = 1,
 		.uid = (uid_t)-1,
 		.gid = (gid_t)-1,
@@ -57,6 +56,12 @@ static void find_line(struct lookout *l, struct sighting *s)
 		.slice = "",
 		.cgroup = "",
 	};
+}
+
+static void find_line(struct lookout *l, struct sighting *s)
+{
+	const char *const point = l->op->shared->mount_point;
+	const struct policy_query q = query_of(l, s, &point);
 
 	/* Never asks: all is known, as far as it can be. */
 	(void)policy_match(l->op->generation.policy, &q, (int64_t)(s->wall_usec / USEC_PER_SEC),
@@ -127,6 +132,20 @@ void look_judge(struct lookout *l, struct sighting *s)
 		outpost_count(l->op->shared, OUTPOST_FOUND);
 	else if (s->finding.reason == REASON_IO)
 		outpost_count(l->op->shared, OUTPOST_UNREADABLE);
+}
+
+/* The mark is on the file, whatever it will be called: under another name another line may have it judged, and a rule may
+ * match that asks for the name. */
+bool look_is_settled(const struct lookout *l, const struct sighting *s)
+{
+	const struct generation *g = &l->op->generation;
+	const char *const point = l->op->shared->mount_point;
+	struct policy_query q = query_of(l, s, &point);
+
+	q.known = POLICY_FACT_MOUNT;
+	return s->finding.verdict == VERDICT_CLEAN && !s->finding.partial && l->known &&
+	       (opens_archives(l, s) || !l->opens_archives) &&
+	       policy_silent(g->policy, &q, g->settings.max_file_size_bytes);
 }
 
 static void make_record(struct lookout *l, const struct sighting *s)

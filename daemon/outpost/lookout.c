@@ -73,7 +73,7 @@ static void remember(struct lookout *l, struct sighting *s)
 	if (s->finding.verdict == VERDICT_MALICIOUS && d->deny) {
 		if (fan_hold_file(OUTPOST_WALL, s->fd) < 0)
 			outpost_count(l->op->shared, OUTPOST_UNHELD);
-	} else if (s->finding.verdict != VERDICT_ERROR && !s->finding.partial && is_unchanged(s)) {
+	} else if (look_is_settled(l, s) && is_unchanged(s)) {
 		(void)fan_quiet_file(OUTPOST_GROUP, s->fd); /* else it is judged again */
 	}
 	/* Nothing was refused yet. */
@@ -279,6 +279,15 @@ static int watch(struct lookout *l)
 	return 0;
 }
 
+/* Afterwards, that is, when nobody waits. */
+static bool any_opens_archives(const struct policy *p)
+{
+	for (size_t i = 0; i < policy_n_lines(p); i++)
+		if (policy_line(p, i)->action == POLICY_SCAN && policy_line(p, i)->archives != ARCHIVES_NO)
+			return true;
+	return false;
+}
+
 int lookout_start(struct outpost *op, unsigned number)
 {
 	const struct ruleset *rules = op->generation.rules;
@@ -292,8 +301,11 @@ int lookout_start(struct outpost *op, unsigned number)
 	if (!known && !ruleset_uses_names(rules) && !ruleset_uses_owner(rules) &&
 	    !ruleset_uses_time(rules))
 		known = known_new();
-	*l = (struct lookout){
-		.op = op, .number = number, .known = known, .hint = op->place * OUTPOST_THREADS};
+	*l = (struct lookout){.op = op,
+	                      .number = number,
+	                      .known = known,
+	                      .opens_archives = any_opens_archives(op->generation.policy),
+	                      .hint = op->place * OUTPOST_THREADS};
 	r = engine_new(rules, settings->whole_bytes, &l->engine);
 	if (r == 0)
 		r = arc_walker_new(&settings->archives, &l->archives);

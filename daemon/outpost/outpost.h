@@ -35,6 +35,7 @@ struct lookout {
 	struct arc_walker *archives;
 	struct payload_walker *payloads; /* NULL: they are not looked for */
 	struct known *known;         /* NULL: a verdict depends on more than bytes */
+	bool opens_archives;         /* some policy line does, when nobody waits */
 	char path[4096];
 	struct record record;        /* scratch */
 };
@@ -64,6 +65,8 @@ int lookout_start(struct outpost *op, unsigned number); /* before the seal */
 /* Ask the server what it is, and find its line. */
 void look_begin(struct lookout *l, struct sighting *s);
 void look_judge(struct lookout *l, struct sighting *s); /* to its decision */
+/* Judged, and found clean: would nothing be lost if nobody heard of its opens until it changes? */
+bool look_is_settled(const struct lookout *l, const struct sighting *s);
 void look_report(struct lookout *l, const struct sighting *s, bool late);
 
 /* known.c: bytes that were found clean by the rules in force */
