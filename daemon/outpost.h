@@ -38,6 +38,8 @@ enum outpost_fd {
 #define OUTPOST_SLOTS    (OUTPOST_PLACES * OUTPOST_THREADS)
 /* The supervisor is gone: go on for so long, as the pair does; another one has started by then or never will. */
 #define OUTPOST_ORPHAN_NSEC (30 * NSEC_PER_SEC)
+/* Files found malicious that are held at once: each keeps its inode in memory, also when it has been deleted. */
+#define OUTPOST_HELD_MAX 65536
 
 enum outpost_counter {
 	OUTPOST_JUDGED,     /* files */
@@ -68,6 +70,7 @@ struct outpost_shared {
 	_Atomic uint32_t late_deny; /* what an open gets about which no line is known yet; supervisor */
 	_Atomic uint64_t timeout;  /* of such an open; supervisor */
 	_Atomic uint64_t n_read;   /* events, ever; outpost */
+	_Atomic uint64_t n_held;   /* marks in the wall; outpost, supervisor to 0 */
 	_Atomic uint64_t n[N_OUTPOST_COUNTERS];
 	struct outpost_place place[OUTPOST_PLACES];
 	char fs_type[64];          /* immutable */
@@ -89,6 +92,15 @@ static inline nsec_t outpost_timeout(const struct outpost_shared *sh)
 	const nsec_t timeout = atomic_load_explicit(&sh->timeout, memory_order_relaxed);
 
 	return MIN(MAX(timeout, CONF_TIMEOUT_MIN), CONF_TIMEOUT_MAX);
+}
+
+/* One more is to be held. Return: false: there are as many as may be, and all are to be let go before. */
+static inline bool outpost_may_hold(struct outpost_shared *sh)
+{
+	if (atomic_fetch_add_explicit(&sh->n_held, 1, memory_order_relaxed) < OUTPOST_HELD_MAX)
+		return true;
+	atomic_store_explicit(&sh->n_held, 1, memory_order_relaxed); /* one thread holds */
+	return false;
 }
 
 static inline void outpost_count(struct outpost_shared *sh, enum outpost_counter which)

@@ -71,6 +71,9 @@ static void remember(struct lookout *l, struct sighting *s)
 	struct decision *d = &s->decision;
 
 	if (s->finding.verdict == VERDICT_MALICIOUS && d->deny) {
+		/* Those from before are judged again at their next open, as after a reload. */
+		if (!outpost_may_hold(l->op->shared))
+			(void)fan_unignore_files(OUTPOST_WALL);
 		if (fan_hold_file(OUTPOST_WALL, s->fd) < 0)
 			outpost_count(l->op->shared, OUTPOST_UNHELD);
 	} else if (look_is_settled(l, s) && is_unchanged(s)) {

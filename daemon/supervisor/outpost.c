@@ -28,6 +28,7 @@ bool outpost_is_lost(const struct station *s, nsec_t now)
 void outpost_forget(struct outpost *op)
 {
 	(void)fan_unignore_files(op->wall);
+	atomic_store(&op->shared->n_held, 0);
 	(void)fan_unignore_files(op->group);
 }
 

@@ -152,7 +152,7 @@ static void add_counts(const struct outpost *op, struct outposts_counts *to)
 	to->refused += atomic_load(&n[OUTPOST_REFUSED]);
 	to->unreadable += atomic_load(&n[OUTPOST_UNREADABLE]);
 	to->late += atomic_load(&n[OUTPOST_LATE]) + atomic_load(&n[OUTPOST_UNREAD]);
-	to->lost += atomic_load(&n[OUTPOST_LOST_NEWS]) + atomic_load(&n[OUTPOST_UNTOLD]);
+	to->lost += atomic_load(&n[OUTPOST_LOST_NEWS]) + atomic_load(&n[OUTPOST_UNTOLD]) + atomic_load(&n[OUTPOST_UNHELD]);
 }
 
 static void tell_of_silence(struct outpost *op, nsec_t now)
