@@ -267,8 +267,9 @@ static const char *trouble(struct outposts *o, const struct outpost *op, nsec_t 
 {
 	if (op->why[0] && !outpost_active(op))
 		return op->why;
-	if (op->blocking && outpost_n_lost(op) >= OUTPOST_LOST_MAX)
-		return "too many processes wait in the kernel for its server: opens are refused";
+	if (outpost_n_lost(op) >= OUTPOST_LOST_MAX && (op->blocking || !outpost_active(op)))
+		return op->blocking ? "too many processes wait in the kernel for its server: opens are refused" :
+		                      "too many processes wait in the kernel for its server: nothing is judged";
 	if (op->blocking && op->marked && outpost_silence(op, now) > SILENT_NSEC + o->longest_timeout)
 		return "its server does not answer: opens are answered at their deadlines";
 	return NULL;
