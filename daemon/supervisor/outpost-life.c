@@ -143,8 +143,12 @@ static int start_station(struct outpost *op, nsec_t now)
 		r = sd_event_add_child(manager_of(op)->event, &s->child, s->pid, WEXITED,
 		                       on_station_exit, s);
 	}
-	if (r < 0 && s->pid)
+	if (r < 0 && s->pid) {
 		kill_station(s, now);
+	} else if (r < 0) {
+		s->io = sd_event_source_disable_unref(s->io);
+		s->control = fd_close(s->control);
+	}
 	return r < 0 ? r : 0;
 }
 
