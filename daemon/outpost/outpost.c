@@ -31,6 +31,9 @@
 #include "custos/unasked.h"
 
 #define TICK_MSEC 10 /* the shortest time-out is 50 ms */
+/* Without a supervisor, at the end: for threads to finish what nobody waits for. One that waits for its server would
+ * keep the rules in memory for as long as that is silent. */
+#define LAST_NSEC (5 * NSEC_PER_SEC)
 
 static void tell(uint32_t type, int error, const char *text)
 {
@@ -193,11 +196,22 @@ static void watch_readers(struct outpost *op)
 	}
 }
 
+/* The supervisor has been gone since @since. */
+static void leave(struct outpost *op, nsec_t since)
+{
+	const nsec_t age = clock_now() - since;
+
+	if (age > OUTPOST_ORPHAN_NSEC)
+		stop_reading(op);
+	if (age > OUTPOST_ORPHAN_NSEC + (op->shared->blocking ? outpost_timeout(op->shared) : LAST_NSEC))
+		_exit(0);
+}
+
 /* The supervisor says stop, or is gone: then we go on for a while. */
 static _Noreturn void obey(struct outpost *op)
 {
 	struct pollfd pfd = {.fd = OUTPOST_CONTROL, .events = POLLIN};
-	nsec_t leave_at = UINT64_MAX;
+	nsec_t orphaned = 0;
 	struct message msg;
 	int fds[CHAN_FDS_MAX];
 
@@ -209,10 +223,12 @@ static _Noreturn void obey(struct outpost *op)
 		                 chan_recv(OUTPOST_CONTROL, &msg, sizeof(msg), fds, MSG_DONTWAIT);
 		if (n == 0 || n == -ECONNRESET) {
 			pfd.fd = -1;
-			leave_at = clock_now() + OUTPOST_ORPHAN_NSEC;
+			orphaned = clock_now();
 		}
-		if ((n == sizeof(msg) && msg.type == MSG_STOP) || clock_now() > leave_at)
+		if (n == sizeof(msg) && msg.type == MSG_STOP)
 			stop_reading(op);
+		if (orphaned)
+			leave(op, orphaned);
 		if (op->shared->blocking)
 			watch_readers(op);
 	}

@@ -4,7 +4,7 @@
 server_start() {
 	load_run server python3 "$SYSTEM_DIR/fuse-files.py" "$R" test
 	SERVER=${LOAD_PID[server]}
-	wait_for 30 said ready || die "$ROUND: no FUSE: $(cat "$WORK/out/load.server.err")"
+	wait_for 60 said ready || die "$ROUND: no FUSE: $(cat "$WORK/out/load.server.err")"
 }
 said() { grep -qsxF "$1" "$WORK/out/load.server"; }
 server_does() { echo "$1" >&"${LOAD_FD[server]}"; wait_for 5 said "$1"; }
