@@ -117,7 +117,9 @@ static int read_list(struct tables *t, const struct hash_input *in, bool allow,
 	if (hashlist_holds_names(in->file))
 		return 0;
 	set_list_name(&l);
+	diag_at(d, in->file);
 	r = hashlist_read(in->fd, in->file, on_entry, &l, d);
+	diag_at(d, NULL);
 	if (r < 0 && r != -EINVAL && r != -ENOMEM)
 		return diag_add(d, in->file, 0, "%s", strerrordesc_np(-r));
 	return l.n_refused > 0 ? -EINVAL : r;
@@ -224,11 +226,14 @@ int build_image(const struct inputs *in, const struct reuse *re,
 	_cleanup_(tables_deinit) struct tables t;
 	int r, r_rules = 0;
 
+	d->at = image_at_note; /* until here the image has no header */
+	d->at_userdata = &out_fd;
 	/* Both, so that the user sees the errors of both. */
 	tables_init(&t);
 	r = read_lists(&t, in, d);
 	if (!re || !re->yara)
 		r_rules = rules_compile_tried(in->yara, in->n_yara, trial, &rules, d);
+	d->at = NULL;
 	if (r < 0 || r_rules < 0)
 		return r < 0 ? r : r_rules;
 	return write_image(out_fd, &t, rules, re, trial, ret);

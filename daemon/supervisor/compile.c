@@ -22,6 +22,8 @@
 #include <unistd.h>
 
 #include "custos/cleanup.h"
+#include "custos/image.h"
+#include "custos/text.h"
 
 #include "daemon/supervisor/spawn.h"
 
@@ -101,11 +103,29 @@ static bool parse_output(const char *text, struct compile_result *ret)
 	return n >= 3;
 }
 
+/* Without a word of its own: by which file? The caller frees; NULL: no memory. */
+static char *end_of_child(const struct compile *c, const siginfo_t *si)
+{
+	const char *how = si->si_code == CLD_EXITED ? "exited with status" : "was ended by signal";
+	const char *name = si->si_code == CLD_EXITED ? NULL : strsignal(si->si_status);
+	char at[sizeof(struct image_header)];
+	_cleanup_(freep) char *file = NULL;
+	char *why = NULL;
+
+	if (image_at_read(c->image_fd, at))
+		file = text_escape(at, strlen(at));
+	if (asprintf(&why, "%s%scustos-compile %s %d%s%s%s without a word%s", file ? file : "",
+	             file ? ": " : "", how, si->si_status, name ? " (" : "", name ? name : "",
+	             name ? ")" : "", file ? " while it had this file in work" : "") < 0)
+		return NULL;
+	return why;
+}
+
 static int on_exit_of_child(sd_event_source *source, const siginfo_t *si, void *userdata)
 {
 	struct compile *c = userdata;
 	struct compile_result result = {.image_fd = -1};
-	char why[128];
+	_cleanup_(freep) char *why = NULL;
 	const char *error = NULL;
 
 	(void)source;
@@ -122,11 +142,8 @@ static int on_exit_of_child(sd_event_source *source, const siginfo_t *si, void *
 			c->err.text[--c->err.len] = '\0';
 		error = c->err.text;
 	} else {
-		(void)snprintf(why, sizeof(why), "custos-compile %s %d without a word",
-		               si->si_code == CLD_EXITED ? "exited with status" :
-		                                           "was ended by signal",
-		               si->si_status);
-		error = why;
+		why = end_of_child(c, si);
+		error = why ? why : "custos-compile ended without a word";
 	}
 	if (!error)
 		result.image_fd = fd_take(&c->image_fd);

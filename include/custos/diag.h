@@ -20,6 +20,9 @@ struct diag {
 	struct diag_item *items;
 	size_t n_items; /* kept, at most DIAG_KEPT_MAX */
 	size_t n_total; /* reported */
+	/* Told which file is in work, for when the process ends before it can report; NULL: nobody. */
+	void (*at)(void *userdata, const char *file);
+	void *at_userdata;
 };
 
 #define DIAG_NULL {0}
@@ -35,6 +38,9 @@ struct diag {
  */
 int diag_add(struct diag *d, const char *file, unsigned line, const char *fmt, ...)
 	_printf_(4, 5);
+
+/* @file is in work from now on; NULL: none is. @d: may be NULL. */
+void diag_at(const struct diag *d, const char *file);
 
 /* Print "file:line: reason\n" for each kept item, and a last line for those not kept. */
 void diag_print(const struct diag *d, FILE *f);

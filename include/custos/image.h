@@ -2,6 +2,8 @@
 /* Rule image: what custos-compile makes and the scanner loads, one sealed memfd */
 #pragma once
 
+#include <stdbool.h>
+
 #include "custos/digest.h"
 #include "custos/ruleset.h"
 
@@ -59,6 +61,20 @@ int image_writer_add(void *writer, const void *data, size_t len);
  */
 int image_writer_finish(struct image_writer *w, uint32_t uses,
                         const struct ruleset_counts *counts);
+
+/*
+ * Which file is in work, in the place of a header that is not there yet: all that is left
+ * of a process that a signal ends. @fd_pointer: int, of the image; @file: NULL for none.
+ * Failure is ignored. Fits struct diag.
+ */
+void image_at_note(void *fd_pointer, const char *file);
+
+/*
+ * What image_at_note() noted last in an image that never was finished: its end, if it is
+ * long. Any bytes: whoever parsed the file has written them. @ret: NUL-terminated.
+ * Return: is there anything?
+ */
+bool image_at_read(int fd, char ret[sizeof(struct image_header)]);
 
 /* Make a memfd unchangeable for everybody, for ever. Return: 0 or a negative errno. */
 int image_seal(int fd);

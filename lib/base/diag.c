@@ -66,6 +66,12 @@ int diag_add(struct diag *d, const char *file, unsigned line, const char *fmt, .
 	return -EINVAL;
 }
 
+void diag_at(const struct diag *d, const char *file)
+{
+	if (d && d->at)
+		d->at(d->at_userdata, file);
+}
+
 void diag_print(const struct diag *d, FILE *f)
 {
 	for (size_t i = 0; i < d->n_items; i++) {

@@ -87,6 +87,7 @@ static int add_file(YR_COMPILER *c, struct job *job, const struct rules_source *
 	_cleanup_(file_closep) FILE *f = NULL;
 
 	job->source = s;
+	diag_at(job->at, s->file);
 	rules_includes_reset(&job->includes);
 	if (s->len == 0)
 		return 0; /* fmemopen() refuses an empty buffer */
@@ -139,26 +140,36 @@ int job_add_stats(YR_RULES *rules, YR_RULES_STATS *sum)
 	return 0;
 }
 
-static int check_files(struct set *set, unsigned *uses)
+/* Without a reason by libyara, or at the limit of memory: it is this file all the same. */
+static int check_file(struct set *set, size_t i, unsigned *uses)
 {
 	struct job *job = &set->job;
+	const size_t before = job->d->n_total;
+	int r;
+
+	job->index = i;
+	r = rules_check(job, &set->sources[i], uses, &set->parts[i]);
+	if (r == -ENOMEM)
+		return diag_add(job->d, set->sources[i].file, 0,
+		                "takes more memory than there is to compile it");
+	if (r == -EINVAL && job->d->n_total == before)
+		(void)diag_add(job->d, set->sources[i].file, 0, "libyara gives no reason");
+	return r;
+}
+
+static int check_files(struct set *set, unsigned *uses)
+{
 	int ret = 0;
 
 	for (size_t i = 0; i < set->n; i++) {
-		size_t before = job->d->n_total;
-		int r;
+		int r = check_file(set, i, uses);
 
-		job->index = i;
-		r = rules_check(job, &set->sources[i], uses, &set->parts[i]);
-
-		if (r == -EINVAL && job->d->n_total == before)
-			(void)diag_add(job->d, set->sources[i].file, 0,
-			               "libyara gives no reason");
 		if (r < 0 && r != -EINVAL)
 			return r;
 		if (r < 0)
 			ret = r;
 	}
+	diag_at(set->job.at, NULL);
 	return ret;
 }
 
@@ -173,6 +184,7 @@ static int compile_together(struct job *job, const struct rules_source *sources,
 		return r;
 	for (size_t i = 0; i < n && r == 0; i++)
 		r = add_file(compiler, job, &sources[i]);
+	diag_at(job->at, NULL); /* what follows is about all of them */
 	if (r == 0)
 		r = get_rules(compiler, ret);
 	yr_compiler_destroy(compiler);
@@ -307,7 +319,7 @@ int rules_compile_tried(const struct rules_source *sources, size_t n,
 		calloc(1, sizeof(*c));
 	_cleanup_(freep) struct rules_parts *parts = calloc(n + 1, sizeof(*parts));
 	_cleanup_(freep) bool *left_out = calloc(n + 1, sizeof(*left_out));
-	struct set set = {.job = {.d = d ? d : &own}, .sources = sources, .n = n,
+	struct set set = {.job = {.d = d ? d : &own, .at = d}, .sources = sources, .n = n,
 	                  .parts = parts, .left_out = left_out};
 	int r;
 

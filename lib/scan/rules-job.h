@@ -16,7 +16,8 @@ struct costs;
 struct job {
 	const struct rules_source *source;
 	struct rules_includes includes;
-	struct diag *d; /* NULL: errors are only counted */
+	struct diag *d;        /* NULL: errors are only counted */
+	const struct diag *at; /* told which file is in work */
 	struct costs *costs; /* NULL: nothing is measured */
 	size_t index;        /* of the file, there */
 };

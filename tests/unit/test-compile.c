@@ -212,6 +212,36 @@ START_TEST(build_without_inputs_is_an_empty_rule_set)
 }
 END_TEST
 
+/* INT64_MIN / -1: libyara computes it when it reads the rule, and a signal ends the process. */
+START_TEST(build_ended_by_a_signal_leaves_the_name_of_the_file)
+{
+	_cleanup_(diag_deinit) struct diag d = DIAG_NULL;
+	_cleanup_(inputs_deinit) struct inputs in = INPUTS_NULL;
+	_cleanup_(fd_closep) int fd = new_memfd();
+	char at[sizeof(struct image_header)];
+	struct ruleset_counts c;
+	int status;
+	pid_t pid;
+
+	put("a.yar", "rule a { condition: false }");
+	put("b.yar", "rule b { condition: (-9223372036854775807 - 1) \\ -1 == filesize }");
+	put("c.yar", "rule c { condition: false }");
+	ck_assert_int_eq(inputs_add_yara(&in, dir, &d), 0);
+	ck_assert_uint_eq(in.n_yara, 3);
+	ck_assert_int_eq(engine_global_init(), 0);
+	pid = fork();
+	if (pid == 0) {
+		(void)build_image(&in, NULL, NULL, fd, &c, &d);
+		_exit(101);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	/* a sanitizer takes the signal and exits itself */
+	ck_assert_msg(WIFSIGNALED(status) || WEXITSTATUS(status) < 100, "status %d", status);
+	ck_assert(image_at_read(fd, at));
+	ck_assert_str_eq(at, below("b.yar"));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("compile");
@@ -228,6 +258,7 @@ int main(void)
 	tcase_add_test(tc, build_inside_the_seal_makes_an_image_that_loads);
 	tcase_add_test(tc, build_with_any_error_reports_all_and_makes_no_image);
 	tcase_add_test(tc, build_without_inputs_is_an_empty_rule_set);
+	tcase_add_test(tc, build_ended_by_a_signal_leaves_the_name_of_the_file);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_ENV);

@@ -328,6 +328,55 @@ START_TEST(check_unknown_use_is_damaged)
 }
 END_TEST
 
+/* What is noted stands where the header will be, and no longer. */
+START_TEST(at_read_gives_the_last_note_or_its_end)
+{
+	_cleanup_(fd_closep) int fd = memfd_create("image", MFD_CLOEXEC);
+	char at[sizeof(struct image_header)], file[sizeof(struct image_header) + 1];
+	size_t longest;
+
+	ck_assert(!image_at_read(fd, at)); /* empty */
+	memset(file, 'x', sizeof(file) - 1);
+	file[sizeof(file) - 1] = '\0';
+	file[0] = '/';
+	image_at_note(&fd, file);
+	ck_assert(image_at_read(fd, at));
+	longest = strlen(at);
+	ck_assert_uint_gt(longest, 300);
+	ck_assert_str_eq(at, file + strlen(file) - longest);
+	ck_assert_int_eq(lseek(fd, 0, SEEK_END), sizeof(struct image_header));
+
+	file[longest + 1] = '\0'; /* one more than fits */
+	image_at_note(&fd, file);
+	ck_assert(image_at_read(fd, at));
+	ck_assert_str_eq(at, file + 1);
+	file[longest] = '\0';
+	image_at_note(&fd, file);
+	ck_assert(image_at_read(fd, at));
+	ck_assert_str_eq(at, file);
+
+	image_at_note(&fd, "/b.yar");
+	ck_assert(image_at_read(fd, at));
+	ck_assert_str_eq(at, "/b.yar");
+	image_at_note(&fd, NULL);
+	ck_assert(!image_at_read(fd, at));
+}
+END_TEST
+
+START_TEST(at_read_of_a_finished_image_says_nothing)
+{
+	_cleanup_(fd_closep) int fd = memfd_create("image", MFD_CLOEXEC);
+	_cleanup_(image_writer_freep) struct image_writer *w = NULL;
+	struct ruleset_counts counts = {0};
+	char at[sizeof(struct image_header)];
+
+	image_at_note(&fd, "/b.yar");
+	ck_assert_int_eq(image_writer_new(fd, 1, &w), 0);
+	ck_assert_int_eq(image_writer_finish(w, 0, &counts), 0);
+	ck_assert(!image_at_read(fd, at));
+}
+END_TEST
+
 UNIT_MAIN("image", load_sealed_image_gives_its_counts, load_unsealed_image_is_refused,
           load_any_bit_changed_is_damaged,
           verify_any_bit_of_any_section_changed_is_damaged, load_truncated_image_is_damaged,
@@ -335,4 +384,6 @@ UNIT_MAIN("image", load_sealed_image_gives_its_counts, load_unsealed_image_is_re
           check_section_outside_the_image_is_damaged, id_of_no_rules_is_zero,
           id_changes_with_its_own_part_alone,
           id_of_the_same_rules_does_not_depend_on_memory, uses_what_the_image_says,
-          check_unknown_use_is_damaged)
+          check_unknown_use_is_damaged,
+          at_read_gives_the_last_note_or_its_end,
+          at_read_of_a_finished_image_says_nothing)
