@@ -7,9 +7,7 @@
 
 #include "custos/clock.h"
 #include "custos/engine.h"
-#include "custos/image.h"
-#include "custos/rules-compile.h"
-#include "custos/rules.h"
+#include "rules-of.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -32,26 +30,11 @@ struct engines {
 
 static struct engines start(void)
 {
-	struct rules_source s = {"fuzz.yar", text, sizeof(text) - 1};
-	struct rules_compiled *c;
-	struct image_writer *w;
-	struct ruleset_counts counts = {.n_yara = 3};
-	struct ruleset *rs;
+	struct ruleset *rs = rules_of(text, 4);
 	struct engines e;
-	int fd = memfd_create("image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-	if (engine_global_init() < 0 || rules_compile(&s, 1, &c, NULL) < 0 ||
-	    image_writer_new(fd, rules_yara_version(), &w) < 0)
+	if (engine_new(rs, WHOLE_MAX, &e.whole) < 0 || engine_new(rs, 512 << 10, &e.windows) < 0)
 		abort();
-	image_writer_section(w, IMAGE_YARA);
-	if (rules_compiled_write(c, image_writer_add, w) < 0 ||
-	    image_writer_finish(w, rules_compiled_uses(c), &counts) < 0 || image_seal(fd) < 0 ||
-	    ruleset_load(fd, &rs) < 0 || engine_new(rs, WHOLE_MAX, &e.whole) < 0 ||
-	    engine_new(rs, 512 << 10, &e.windows) < 0)
-		abort();
-	image_writer_free(w);
-	rules_compiled_free(c);
-	(void)close(fd);
 	return e;
 }
 

@@ -7,9 +7,7 @@
 
 #include "custos/clock.h"
 #include "custos/engine.h"
-#include "custos/image.h"
-#include "custos/rules-compile.h"
-#include "custos/rules.h"
+#include "rules-of.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -23,38 +21,14 @@ static const char text[] =
 	"condition: 2 of them } "
 	"rule variables { condition: filetype == \"ELF\" and entrypoint == 7 and extension == \".x\" }";
 
-static struct engine *start(void)
-{
-	struct rules_source s = {"fuzz.yar", text, sizeof(text) - 1};
-	struct rules_compiled *c;
-	struct image_writer *w;
-	struct ruleset_counts counts = {.n_yara = 3};
-	struct ruleset *rs;
-	struct engine *e;
-	int fd = memfd_create("image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-	if (engine_global_init() < 0 || rules_compile(&s, 1, &c, NULL) < 0 ||
-	    image_writer_new(fd, rules_yara_version(), &w) < 0)
-		abort();
-	image_writer_section(w, IMAGE_YARA);
-	if (rules_compiled_write(c, image_writer_add, w) < 0 ||
-	    image_writer_finish(w, rules_compiled_uses(c), &counts) < 0 || image_seal(fd) < 0 ||
-	    ruleset_load(fd, &rs) < 0 || engine_new(rs, 1 << 20, &e) < 0)
-		abort();
-	image_writer_free(w);
-	rules_compiled_free(c);
-	(void)close(fd);
-	return e;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct engine *e;
 	struct engine_input in = {.path = "/a/b.x", .max_size_bytes = 1 << 20};
 	struct finding f;
 
-	if (!e)
-		e = start();
+	if (!e && engine_new(rules_of(text, 3), 1 << 20, &e) < 0)
+		abort();
 	in.fd = memfd_create("file", MFD_CLOEXEC);
 	if (write(in.fd, data, size) != (ssize_t)size)
 		abort();
