@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """bench/bundle measures all it promises, and a small bundle is in force in less than a second."""
-import json
-import subprocess
 import sys
-import tempfile
-from pathlib import Path
+
+from judge import judge
 
 FIGURES = ("copy and verify", "compile, check, try", "going live", "to the answer of custosctl", "longest open meanwhile",
            "memory", "largest memory")
@@ -22,21 +20,5 @@ def findings(result):
         yield f"memory after the second import {after:.0f} MiB, after the first {before:.0f}"
 
 
-def main():
-    program, build = sys.argv[1:]
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "figures.json"
-        done = subprocess.run([program, "--build", build, "--hashes", "1000000", "--json", out], capture_output=True, text=True,
-                              check=False)
-        if done.returncode == 77:
-            print(done.stdout.strip())
-            return 77
-        if not out.exists():
-            print(done.stdout + done.stderr)
-            return 1
-        found = list(findings(json.loads(out.read_text())))
-    print("\n".join(f"FAIL: {f}" for f in found) or "ok")
-    return 1 if found else 0
-
-
-sys.exit(main())
+program, build = sys.argv[1:]
+sys.exit(judge([program, "--build", build, "--hashes", "1000000"], findings))

@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """bench/engine measures all it promises, and finds the base rules' matches to be those of yara(1)."""
-import json
-import subprocess
 import sys
-import tempfile
-from pathlib import Path
+
+from judge import judge
 
 FIGURES = (
     "differences, files of this host", "differences, files made for rules", "differences, files with names", "positives",
@@ -30,21 +28,5 @@ def findings(result):
         yield "the made files match next to nothing: the comparison says nothing"
 
 
-def main():
-    program, build, rules = sys.argv[1:]
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "figures.json"
-        done = subprocess.run([program, rules, "--build", build, "--files", "60", "--rounds", "1", "--hashes", "100000",
-                               "--json", out], capture_output=True, text=True, check=False)
-        if done.returncode == 77:
-            print(done.stdout.strip())
-            return 77
-        if not out.exists():
-            print(done.stdout + done.stderr)
-            return 1
-        found = list(findings(json.loads(out.read_text())))
-    print("\n".join(f"FAIL: {f}" for f in found) or "ok")
-    return 1 if found else 0
-
-
-sys.exit(main())
+program, build, rules = sys.argv[1:]
+sys.exit(judge([program, rules, "--build", build, "--files", "60", "--rounds", "1", "--hashes", "100000"], findings))
