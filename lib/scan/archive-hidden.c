@@ -65,6 +65,14 @@ static void take_zip64(const uint8_t *p, size_t len, bool has_offset, struct sai
 	}
 }
 
+/* What stands in the same order in both places, from @p on; *ret_name, *ret_extra: lengths. */
+static struct said read_common(const uint8_t *p, size_t *ret_name, size_t *ret_extra)
+{
+	*ret_name = le16(p + 18);
+	*ret_extra = le16(p + 20);
+	return (struct said){.method = le16(p), .csize = le32(p + 10), .usize = le32(p + 14)};
+}
+
 static bool read_listed(const uint8_t *buf, size_t len, uint64_t at, struct said *ret, size_t *ret_bytes)
 {
 	const uint8_t *p = buf + at;
@@ -72,13 +80,11 @@ static bool read_listed(const uint8_t *buf, size_t len, uint64_t at, struct said
 
 	if (!has(buf, len, at, LISTED_BYTES, "PK\1\2"))
 		return false;
-	name = le16(p + 28);
-	extra = le16(p + 30);
+	*ret = read_common(p + 10, &name, &extra);
+	ret->offset = le32(p + 42);
 	*ret_bytes = LISTED_BYTES + name + extra + le16(p + 32);
 	if (*ret_bytes > len - at)
 		return false;
-	*ret = (struct said){
-		.method = le16(p + 10), .csize = le32(p + 20), .usize = le32(p + 24), .offset = le32(p + 42)};
 	take_zip64(p + LISTED_BYTES + name, extra, true, ret);
 	return true;
 }
@@ -90,12 +96,8 @@ static bool read_header(const uint8_t *buf, size_t len, uint64_t at, struct said
 
 	if (!has(buf, len, at, HEADER_BYTES, "PK\3\4"))
 		return false;
-	name = le16(p + 26);
-	extra = le16(p + 28);
-	*ret = (struct said){.method = le16(p + 8),
-	                     .csize = le32(p + 18),
-	                     .usize = le32(p + 22),
-	                     .data = HEADER_BYTES + name + extra};
+	*ret = read_common(p + 8, &name, &extra);
+	ret->data = HEADER_BYTES + name + extra;
 	if (ret->data > len - at)
 		return false;
 	take_zip64(p + HEADER_BYTES + name, extra, false, ret);
