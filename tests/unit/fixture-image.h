@@ -3,6 +3,7 @@
 #pragma once
 
 #include <check.h>
+#include <malloc.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -15,12 +16,17 @@
 
 struct fixture_image {
 	const char *yara; /* text of one file of rules, or NULL */
+	const struct rules_compiled *compiled; /* of that, borrowed; NULL: compiled here */
 	struct hashdb_builder block[N_DIGESTS], allow;
 };
 
 static inline void fixture_image_init(struct fixture_image *f, const char *yara)
 {
 	f->yara = yara;
+	f->compiled = NULL;
+	/* libyara takes and gives back megabytes for each compiler: keep them, as custos-compile does. */
+	(void)mallopt(M_MMAP_THRESHOLD, 32 << 20);
+	(void)mallopt(M_TRIM_THRESHOLD, 256 << 20);
 	for (unsigned alg = 0; alg < N_DIGESTS; alg++)
 		hashdb_builder_init(&f->block[alg], alg);
 	hashdb_builder_init(&f->allow, DIGEST_SHA256);
@@ -40,17 +46,27 @@ static inline void fixture_image_hash(struct hashdb_builder *b, const void *text
 	ck_assert_int_eq(hashdb_builder_add(b, out[b->alg], size, name, strlen(name)), 0);
 }
 
-static inline void fixture_write_rules(struct image_writer *w, const char *text,
-                                       uint32_t *uses, uint64_t *n)
+/* For many images with the same rules; free it with rules_compiled_free(). */
+static inline struct rules_compiled *fixture_compile(const char *text)
 {
 	struct rules_source s = {"/rules/test.yar", text, strlen(text)};
 	_cleanup_(diag_deinit) struct diag d = DIAG_NULL;
-	_cleanup_(rules_compiled_freep) struct rules_compiled *c = NULL;
+	struct rules_compiled *c = NULL;
 
 	if (rules_compile(&s, 1, &c, &d) < 0) {
 		diag_print(&d, stderr);
 		ck_abort_msg("the rules of the test do not compile");
 	}
+	return c;
+}
+
+static inline void fixture_write_rules(struct image_writer *w, const struct fixture_image *f,
+                                       uint32_t *uses, uint64_t *n)
+{
+	_cleanup_(rules_compiled_freep) struct rules_compiled *own =
+		f->compiled ? NULL : fixture_compile(f->yara);
+	const struct rules_compiled *c = own ? own : f->compiled;
+
 	*uses = rules_compiled_uses(c);
 	*n = rules_compiled_count(c);
 	image_writer_section(w, IMAGE_YARA);
@@ -78,7 +94,7 @@ static inline int fixture_image_fd(struct fixture_image *f, bool seal)
 	ck_assert_int_eq(hashdb_builder_write(&f->allow, image_writer_add, w,
 	                                      &counts.n_allow_hashes), 0);
 	if (f->yara)
-		fixture_write_rules(w, f->yara, &uses, &counts.n_yara);
+		fixture_write_rules(w, f, &uses, &counts.n_yara);
 	ck_assert_int_eq(image_writer_finish(w, uses, &counts), 0);
 	if (seal)
 		ck_assert_int_eq(image_seal(fd), 0);

@@ -21,12 +21,14 @@ struct bench {
 	struct engine *windows, *whole;
 	uint8_t *file;
 	size_t len;
+	int fd;
 };
 
 static struct bench start(struct fixture_image *image)
 {
 	_cleanup_(fd_closep) int fd = fixture_image_fd(image, true);
-	struct bench b = {.len = HALF + 2 * STEP + 1000};
+	struct bench b = {.len = HALF + 2 * STEP + 1000,
+	                  .fd = memfd_create("file", MFD_CLOEXEC)};
 
 	ck_assert_int_eq(ruleset_load(fd, &b.rs), 0);
 	ck_assert_int_eq(engine_new(b.rs, WHOLE_BYTES, &b.windows), 0);
@@ -51,6 +53,7 @@ static void stop(struct bench *b)
 	b->whole = engine_free(b->whole);
 	b->rs = ruleset_free(b->rs);
 	free(b->file);
+	b->fd = fd_close(b->fd);
 }
 
 static void put(struct bench *b, size_t at, const char *text)
@@ -66,16 +69,17 @@ static void take(struct bench *b, size_t at, size_t n)
 
 static struct finding scan_with(const struct bench *b, struct engine *e, nsec_t time)
 {
-	_cleanup_(fd_closep) int fd = memfd_create("file", MFD_CLOEXEC);
 	const struct engine_input in = {
-		.fd = fd,
+		.fd = b->fd,
 		.path = "/srv/large.img",
 		.max_size_bytes = LARGEST,
 		.deadline = clock_now() + time,
 	};
 	struct finding f;
 
-	ck_assert_int_eq(write(fd, b->file, b->len), (ssize_t)b->len);
+	/* One file for all: its pages need not be made, cleared and given back each time. */
+	ck_assert_int_eq(ftruncate(b->fd, (off_t)b->len), 0);
+	ck_assert_int_eq(pwrite(b->fd, b->file, b->len, 0), (ssize_t)b->len);
 	engine_scan(e, &in, &f);
 	return f;
 }
