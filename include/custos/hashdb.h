@@ -12,9 +12,6 @@
 
 #define HASHDB_ANY_SIZE UINT64_MAX
 
-/* From this many on, a filter keeps clean lookups away from the records. */
-#define HASHDB_FILTER_FROM 10000000
-
 /* --- building --- */
 
 /*
@@ -23,9 +20,8 @@
  */
 struct hashdb_builder {
 	enum digest_alg alg;
-	bool has_sizes;       /* some entry is tied to a file size */
-	uint32_t filter_from; /* HASHDB_FILTER_FROM; tests set another */
-	uint8_t *records;     /* owned: packed records, see lib/scan/hashdb.c */
+	bool has_sizes;   /* some entry is tied to a file size */
+	uint8_t *records; /* owned: packed records, see lib/scan/hashdb-layout.h */
 	size_t n, n_alloc;
 	char *names; /* owned: NUL-terminated strings, one after the other */
 	size_t names_bytes, names_alloc;
@@ -58,8 +54,7 @@ int hashdb_builder_add(struct hashdb_builder *b, const uint8_t *digest,
  *
  * Memory: 44 bytes an entry for SHA-256 (32 SHA-1, 28 MD5), half as much again reserved
  * but not touched; sorted in place and given back page by page as they are written, so
- * that image and builder together need little more than the larger of them. The filter
- * adds 2.3 bytes an entry and, while it is built, 30 MB, or 113 MB for a crowded part.
+ * that image and builder together need little more than the larger of them.
  * Return: 0, -ENOMEM, or a negative errno of @sink.
  */
 int hashdb_builder_write(struct hashdb_builder *b, hashdb_sink sink, void *userdata,
@@ -70,18 +65,13 @@ int hashdb_builder_write(struct hashdb_builder *b, hashdb_sink sink, void *userd
 /* View of an image that the caller keeps mapped. Zero-initialised is an empty table. */
 struct hashdb {
 	enum digest_alg alg;
-	unsigned dir_bits;
 	bool has_sizes;
-	size_t record_bytes;
-	uint32_t n;
-	const uint32_t *dir; /* (1 << dir_bits) + 1 record indices */
+	size_t digest_bytes, record_bytes;
+	uint32_t n, n_buckets;
+	const struct hashdb_bucket *buckets; /* n_buckets + 1; private to lib/scan */
 	const uint8_t *records;
 	const char *names;
 	size_t names_bytes;
-	/* NULL: no filter; private to lib/scan */
-	const struct filter_part *filter;
-	const uint16_t *prints;
-	unsigned filter_bits;
 };
 
 #define HASHDB_NULL                                                                    \
@@ -97,7 +87,7 @@ struct hashdb {
  * Every offset is checked here or at its use: a damaged image gives wrong answers at
  * worst, never a read outside @mem.
  *
- * Context: reads the directory, not the records. Return: 0 or -EBADMSG.
+ * Context: reads the header, however large the table is. Return: 0 or -EBADMSG.
  */
 int hashdb_open(const void *mem, size_t size, enum digest_alg alg, struct hashdb *ret);
 
@@ -105,8 +95,9 @@ int hashdb_open(const void *mem, size_t size, enum digest_alg alg, struct hashdb
  * hashdb_lookup() - is this digest in the table, for a file of this size?
  * @ret_name: on success the entry's name inside the image, NUL-terminated
  *
- * Full-length comparison: the filter only ever answers "no", and only what is not
- * there. Pure; any thread; touches three or four cache lines.
+ * Full-length comparison: fingerprints only ever answer "no", and only what is not
+ * there. Pure; any thread; touches one cache line for nearly all that is not there, and
+ * two or three for what is.
  */
 bool hashdb_lookup(const struct hashdb *db, const uint8_t *digest, uint64_t size_bytes,
                    const char **ret_name);

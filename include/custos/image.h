@@ -18,7 +18,7 @@ enum image_section {
 };
 
 #define IMAGE_MAGIC     "CUSTOSRI"
-#define IMAGE_VERSION   6
+#define IMAGE_VERSION   7
 #define IMAGE_ALIGNMENT 64
 
 /* At offset 0. Host byte order: an image never leaves the machine. */

@@ -13,7 +13,6 @@
 
 #include "custos/cleanup.h"
 #include "custos/hashdb.h"
-#include "hashdb-filter.h"
 #include "hashdb-layout.h"
 #include "hashdb-sort.h"
 
@@ -21,7 +20,7 @@
 
 void hashdb_builder_init(struct hashdb_builder *b, enum digest_alg alg)
 {
-	*b = (struct hashdb_builder){.alg = alg, .filter_from = HASHDB_FILTER_FROM};
+	*b = (struct hashdb_builder){.alg = alg};
 }
 
 void hashdb_builder_deinit(struct hashdb_builder *b)
@@ -162,33 +161,36 @@ static void sort_and_unique(struct hashdb_builder *b)
 	b->n = kept;
 }
 
-static unsigned choose_dir_bits(size_t n)
+static void bucket_add(struct hashdb_bucket *bucket, const uint8_t *record)
 {
-	unsigned bits = 0;
-
-	while (bits < HASHDB_DIR_BITS_MAX && ((size_t)HASHDB_BUCKET << bits) < n)
-		bits++;
-	return bits;
+	if (bucket->n < HASHDB_BUCKET_MAX)
+		bucket->prints[bucket->n++] = hashdb_print(record);
+	else
+		bucket->n = HASHDB_CROWDED;
 }
 
-static int write_directory(const struct hashdb_builder *b, unsigned dir_bits,
-                           hashdb_sink sink, void *userdata)
+static int write_buckets(const struct hashdb_builder *b, hashdb_sink sink,
+                         void *userdata)
 {
-	size_t n_buckets = (size_t)1 << dir_bits;
-	_cleanup_(freep) uint32_t *dir = calloc(n_buckets + 1, sizeof(*dir));
-	size_t bucket = 0;
+	const uint32_t n_buckets = hashdb_n_buckets(b->n);
+	struct hashdb_bucket bucket = {0};
+	uint32_t at = 0;
 
-	if (!dir)
-		return -ENOMEM;
-	for (size_t i = 0; i < b->n; i++) {
-		size_t own = hashdb_bucket(b->records + i * build_bytes(b), dir_bits);
+	for (size_t i = 0; i <= b->n; i++) {
+		const uint8_t *record = b->records + i * build_bytes(b);
+		uint32_t own = i < b->n ? hashdb_bucket_of(record, n_buckets) : n_buckets;
 
-		while (bucket < own)
-			dir[++bucket] = (uint32_t)i;
+		for (; at < own; at++) {
+			int r = sink(userdata, &bucket, sizeof(bucket));
+
+			if (r < 0)
+				return r;
+			bucket = (struct hashdb_bucket){.first = (uint32_t)i};
+		}
+		if (i < b->n)
+			bucket_add(&bucket, record);
 	}
-	while (bucket < n_buckets)
-		dir[++bucket] = (uint32_t)b->n;
-	return sink(userdata, dir, (n_buckets + 1) * sizeof(*dir));
+	return sink(userdata, &bucket, sizeof(bucket));
 }
 
 /* Records before the @i-th will not be looked at again. Returns up to which. */
@@ -201,89 +203,34 @@ static size_t give_back(const struct hashdb_builder *b, size_t from, size_t i)
 	return i;
 }
 
-/* @f: NULL for no filter */
-static int write_records(const struct hashdb_builder *b, struct filter_builder *f,
-                         hashdb_sink sink, void *userdata)
+static int write_records(const struct hashdb_builder *b, hashdb_sink sink, void *userdata)
 {
 	size_t bytes = hashdb_record_bytes(b->alg, b->has_sizes), given_back = 0;
 	int r = 0;
 
 	for (size_t i = 0; i < b->n && r == 0; i++) {
-		const uint8_t *record = b->records + i * build_bytes(b);
-
-		r = sink(userdata, record, bytes);
-		if (r == 0 && f)
-			r = filter_builder_add(f, record);
+		r = sink(userdata, b->records + i * build_bytes(b), bytes);
 		given_back = give_back(b, given_back, i);
 	}
-	if (r == 0 && f)
-		r = filter_builder_finish(f);
-	return r;
-}
-
-static int pad(size_t off, hashdb_sink sink, void *userdata)
-{
-	static const uint8_t zeros[8];
-
-	return sink(userdata, zeros, hashdb_padding(off));
-}
-
-/* @off: of the end of the names in the image */
-static int write_filter(const struct filter_builder *f, size_t off, hashdb_sink sink,
-                        void *userdata)
-{
-	size_t bytes = f->n_prints * sizeof(*f->prints);
-	struct hashdb_end end = {.n_prints = f->n_prints};
-	int r = pad(off, sink, userdata);
-
-	if (r == 0 && bytes > 0)
-		r = sink(userdata, f->prints, bytes);
-	if (r == 0)
-		r = pad(bytes, sink, userdata);
-	if (r == 0)
-		r = sink(userdata, f->parts, sizeof(*f->parts) << f->bits);
-	end.image_bytes = off + hashdb_padding(off) + bytes + hashdb_padding(bytes) +
-	                  (sizeof(*f->parts) << f->bits) + sizeof(end);
-	if (r == 0)
-		r = sink(userdata, &end, sizeof(end));
-	return r;
-}
-
-static int write_table(const struct hashdb_builder *b, const struct hashdb_header *h,
-                       struct filter_builder *f, hashdb_sink sink, void *userdata)
-{
-	size_t off = sizeof(*h) + (((size_t)1 << h->dir_bits) + 1) * sizeof(uint32_t) +
-	             b->n * hashdb_record_bytes(b->alg, b->has_sizes) + b->names_bytes;
-	int r = sink(userdata, h, sizeof(*h));
-
-	if (r == 0)
-		r = write_directory(b, h->dir_bits, sink, userdata);
-	if (r == 0)
-		r = write_records(b, f, sink, userdata);
-	if (r == 0)
-		r = sink(userdata, b->names, b->names_bytes);
-	if (r == 0 && f)
-		r = write_filter(f, off, sink, userdata);
 	return r;
 }
 
 static int write_image(const struct hashdb_builder *b, hashdb_sink sink, void *userdata)
 {
-	_cleanup_(filter_builder_deinit) struct filter_builder f = FILTER_BUILDER_NULL;
-	bool filter = b->n >= b->filter_from;
-	struct hashdb_header h = {
+	const struct hashdb_header h = {
 		.magic = HASHDB_MAGIC,
 		.alg = b->alg,
-		.flags = (b->has_sizes ? HASHDB_SIZES : 0) |
-	                 (filter ? HASHDB_FILTER : 0),
-		.dir_bits = choose_dir_bits(b->n),
-		.filter_bits = filter ? filter_choose_bits(b->n) : 0,
+		.flags = b->has_sizes ? HASHDB_SIZES : 0,
 		.n = b->n,
 		.names_bytes = b->names_bytes,
 	};
-	int r = filter ? filter_builder_init(&f, h.filter_bits) : 0;
+	int r = sink(userdata, &h, sizeof(h));
 
-	return r < 0 ? r : write_table(b, &h, filter ? &f : NULL, sink, userdata);
+	if (r == 0)
+		r = write_buckets(b, sink, userdata);
+	if (r == 0)
+		r = write_records(b, sink, userdata);
+	return r == 0 ? sink(userdata, b->names, b->names_bytes) : r;
 }
 
 int hashdb_builder_write(struct hashdb_builder *b, hashdb_sink sink, void *userdata,

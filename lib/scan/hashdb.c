@@ -8,8 +8,11 @@
 #include "custos/hashdb.h"
 
 #include <errno.h>
+#include <stddef.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
-#include "hashdb-filter.h"
 #include "hashdb-layout.h"
 
 /* Advance *off by @len inside @size. False when it does not fit. */
@@ -21,77 +24,40 @@ static bool take(size_t size, size_t *off, uint64_t len)
 	return true;
 }
 
-static int check_directory(const struct hashdb *db)
-{
-	size_t n_buckets = (size_t)1 << db->dir_bits;
-
-	if (db->dir[0] != 0 || db->dir[n_buckets] != db->n)
-		return -EBADMSG;
-	for (size_t i = 0; i < n_buckets; i++)
-		if (db->dir[i] > db->dir[i + 1])
-			return -EBADMSG;
-	return 0;
-}
-
 static bool header_is_valid(const struct hashdb_header *h, enum digest_alg alg)
 {
+	for (size_t i = 0; i < ARRAY_SIZE(h->padding); i++)
+		if (h->padding[i] != 0)
+			return false;
 	return h->magic == HASHDB_MAGIC && h->alg == (uint32_t)alg &&
-	       (h->flags & ~HASHDB_FLAGS) == 0 && h->dir_bits <= HASHDB_DIR_BITS_MAX &&
-	       h->filter_bits <= FILTER_BITS_MAX && h->reserved == 0 &&
+	       (h->flags & ~HASHDB_FLAGS) == 0 && h->reserved == 0 &&
 	       h->n <= HASHDB_ENTRIES_MAX;
 }
 
-/* What stands from @off, the end of the names, to the end of the image. */
-static int open_filter(struct hashdb *db, const uint8_t *mem, size_t off, size_t size)
-{
-	size_t parts_bytes = sizeof(struct filter_part) << db->filter_bits,
-	       prints_bytes;
-	struct hashdb_end end;
-
-	if (!take(size, &off, hashdb_padding(off)) || size % 8 != 0 ||
-	    size - off < parts_bytes + sizeof(end))
-		return -EBADMSG;
-	memcpy(&end, mem + size - sizeof(end), sizeof(end));
-	if (end.image_bytes != size || end.n_prints > size)
-		return -EBADMSG;
-	size -= parts_bytes + sizeof(end); /* the end of the fingerprints */
-	prints_bytes = (size_t)end.n_prints * sizeof(*db->prints);
-	if (prints_bytes + hashdb_padding(prints_bytes) != size - off)
-		return -EBADMSG;
-	db->prints = (const void *)(mem + off);
-	db->filter = (const void *)(mem + size);
-	for (size_t i = 0; i < (size_t)1 << db->filter_bits; i++)
-		if (!filter_part_is_valid(&db->filter[i], end.n_prints))
-			return -EBADMSG;
-	return 0;
-}
-
-/* Directory, records and names. Return: where they end, or 0. */
-static size_t open_parts(struct hashdb *db, const uint8_t *mem, size_t size)
+/* Buckets, records and names: exactly the rest of the image? */
+static bool open_parts(struct hashdb *db, const uint8_t *mem, size_t size)
 {
 	const struct hashdb_header *h = (const void *)mem;
 	size_t off = sizeof(*h);
 
-	db->dir = (const void *)(mem + off);
-	if (!take(size, &off, (((uint64_t)1 << db->dir_bits) + 1) * sizeof(uint32_t)))
-		return 0;
+	db->buckets = (const void *)(mem + off);
+	if (!take(size, &off, ((uint64_t)db->n_buckets + 1) * sizeof(*db->buckets)))
+		return false;
 	db->records = mem + off;
 	if (!take(size, &off, h->n * db->record_bytes))
-		return 0;
+		return false;
 	db->names = (const char *)mem + off;
 	db->names_bytes = (size_t)h->names_bytes;
-	if (!take(size, &off, h->names_bytes))
-		return 0;
-	if (db->names_bytes == 0 || db->names[db->names_bytes - 1] != '\0')
-		return 0; /* else a name could run out of the image */
-	return off;
+	if (!take(size, &off, h->names_bytes) || off != size)
+		return false;
+	/* else a name could run out of the image */
+	return db->names_bytes > 0 && db->names[db->names_bytes - 1] == '\0';
 }
 
 int hashdb_open(const void *mem, size_t size, enum digest_alg alg, struct hashdb *ret)
 {
 	const struct hashdb_header *h = mem;
 	struct hashdb db = {.alg = alg};
-	size_t end;
 
 	if (size == 0) {
 		*ret = db;
@@ -99,87 +65,121 @@ int hashdb_open(const void *mem, size_t size, enum digest_alg alg, struct hashdb
 	}
 	if (size < sizeof(*h) || !header_is_valid(h, alg))
 		return -EBADMSG;
+	db.digest_bytes = digest_bytes(alg);
 	db.has_sizes = h->flags & HASHDB_SIZES;
-	db.filter_bits = h->filter_bits;
-	db.dir_bits = h->dir_bits;
 	db.n = (uint32_t)h->n;
+	db.n_buckets = hashdb_n_buckets(h->n);
 	db.record_bytes = hashdb_record_bytes(alg, db.has_sizes);
-	end = open_parts(&db, mem, size);
-	if (end == 0)
-		return -EBADMSG;
-	if (h->flags & HASHDB_FILTER ? open_filter(&db, mem, end, size) < 0
-	                             : end != size)
-		return -EBADMSG;
-	if (check_directory(&db) < 0)
+	if (!open_parts(&db, mem, size))
 		return -EBADMSG;
 	*ret = db;
 	return 0;
 }
 
-/*
- * First record in [lo, hi) that is not smaller than @digest. A bucket as it should be
- * is walked, comparing the first 8 bytes: one branch is mispredicted, not one in two.
- */
-static uint32_t lower_bound(const struct hashdb *db, const uint8_t *digest, uint32_t lo,
-                            uint32_t hi)
+static const uint8_t *record(const struct hashdb *db, uint32_t i)
 {
-	size_t bytes = digest_bytes(db->alg);
-	uint64_t begin = filter_key(digest);
-	const uint8_t *r;
+	return db->records + (size_t)i * db->record_bytes;
+}
 
-	while (hi - lo > 4 * HASHDB_BUCKET) {
+static int compare(const struct hashdb *db, uint32_t i, const uint8_t *digest)
+{
+	return memcmp(record(db, i), digest, db->digest_bytes);
+}
+
+/* First record of this digest in [lo, hi), or @hi. */
+static uint32_t search(const struct hashdb *db, const uint8_t *digest, uint32_t lo,
+                       uint32_t hi)
+{
+	const uint32_t end = hi;
+
+	while (lo < hi) {
 		uint32_t mid = lo + (hi - lo) / 2;
 
-		if (memcmp(db->records + (size_t)mid * db->record_bytes, digest,
-		           bytes) < 0)
+		if (compare(db, mid, digest) < 0)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
-	for (r = db->records + (size_t)lo * db->record_bytes;
-	     lo < hi && filter_key(r) < begin; r += db->record_bytes)
-		lo++;
-	while (lo < hi && memcmp(r, digest, bytes) < 0) {
-		r += db->record_bytes;
-		lo++;
-	}
-	return lo;
+	return lo < end && compare(db, lo, digest) == 0 ? lo : end;
 }
 
-static bool filtered_out(const struct hashdb *db, const uint8_t *digest)
+/*
+ * Which prints of a bucket are this one, as bits. Without a branch, and in few steps: the
+ * processor begins with the next lookup while the line of this one is on its way.
+ */
+static uint32_t prints_like(const struct hashdb_bucket *b, uint16_t print)
 {
-	uint32_t part;
+	uint32_t mask = 0;
+#ifdef __SSE2__
+	const __m128i wanted = _mm_set1_epi16((short)print), *line = (const void *)b;
+	__m128i like[4];
 
-	if (!db->filter)
-		return false;
-	part = hashdb_bucket(digest, db->filter_bits);
-	return !filter_part_has(&db->filter[part], db->prints, digest);
+	for (unsigned i = 0; i < 4; i++)
+		like[i] = _mm_cmpeq_epi16(_mm_loadu_si128(line + i), wanted);
+	mask = (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(like[0], like[1])) |
+	       (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(like[2], like[3])) << 16;
+	mask >>= offsetof(struct hashdb_bucket, prints) / sizeof(print);
+#else
+	for (unsigned i = 0; i < HASHDB_BUCKET_MAX; i++)
+		mask |= (uint32_t)(b->prints[i] == print) << i;
+#endif
+	return mask & ((UINT32_C(1) << b->n) - 1);
+}
+
+/* First record of this digest in a bucket that ends before @end, or @end. */
+static uint32_t find(const struct hashdb *db, const uint8_t *digest,
+                     const struct hashdb_bucket *b, uint32_t end)
+{
+	for (uint32_t mask = prints_like(b, hashdb_print(digest)); mask; mask &= mask - 1) {
+		uint32_t i = b->first + (uint32_t)__builtin_ctz(mask);
+
+		if (compare(db, i, digest) == 0)
+			return i;
+	}
+	return end;
+}
+
+/* Likewise. *ret_end: where its records end. Borders are checked here, not by
+ * hashdb_open(), which would have to read hundreds of megabytes. */
+static uint32_t find_in_bucket(const struct hashdb *db, const uint8_t *digest,
+                               uint32_t *ret_end)
+{
+	const struct hashdb_bucket *b =
+		&db->buckets[hashdb_bucket_of(digest, db->n_buckets)];
+	bool crowded = b->n > HASHDB_BUCKET_MAX;
+	uint64_t end = crowded ? b[1].first : (uint64_t)b->first + b->n;
+
+	*ret_end = 0;
+	if (end > db->n || b->first > end)
+		return 0;
+	*ret_end = (uint32_t)end;
+	return crowded ? search(db, digest, b->first, *ret_end) :
+	                 find(db, digest, b, *ret_end);
+}
+
+static bool is_for_size(const struct hashdb *db, uint32_t i, uint64_t size_bytes)
+{
+	uint64_t size = hashdb_record_size(record(db, i), db->alg);
+
+	return size == HASHDB_ANY_SIZE || size == size_bytes;
 }
 
 bool hashdb_lookup(const struct hashdb *db, const uint8_t *digest, uint64_t size_bytes,
                    const char **ret_name)
 {
-	uint32_t bucket, end, name;
+	uint32_t end, i, name;
 
-	if (db->n == 0 || filtered_out(db, digest))
+	if (db->n == 0)
 		return false;
-	bucket = hashdb_bucket(digest, db->dir_bits);
-	end = db->dir[bucket + 1];
-
+	i = find_in_bucket(db, digest, &end);
+	if (i >= end)
+		return false;
 	/* A digest stands there once per file size it is tied to. */
-	for (uint32_t i = lower_bound(db, digest, db->dir[bucket], end); i < end; i++) {
-		const uint8_t *r = db->records + (size_t)i * db->record_bytes;
-		uint64_t size = HASHDB_ANY_SIZE;
-
-		if (memcmp(r, digest, digest_bytes(db->alg)) != 0)
-			return false;
-		if (db->has_sizes)
-			size = hashdb_record_size(r, db->alg);
-		if (size != HASHDB_ANY_SIZE && size != size_bytes)
-			continue;
-		name = hashdb_record_name(r, db->alg);
-		*ret_name = name < db->names_bytes ? db->names + name : "";
-		return true;
-	}
-	return false;
+	if (db->has_sizes)
+		while (!is_for_size(db, i, size_bytes))
+			if (++i >= end || compare(db, i, digest) != 0)
+				return false;
+	name = hashdb_record_name(record(db, i), db->alg);
+	*ret_name = name < db->names_bytes ? db->names + name : "";
+	return true;
 }

@@ -4,7 +4,7 @@
 
 #include "custos/cleanup.h"
 #include "custos/hashdb.h"
-#include "lib/scan/hashdb-filter.h"
+#include "lib/scan/hashdb-layout.h"
 #include "unit.h"
 
 struct memory {
@@ -154,16 +154,29 @@ START_TEST(write_empty_builder_is_an_empty_table)
 }
 END_TEST
 
-static struct memory small_image(bool filter)
+static struct memory small_image(void)
 {
 	struct memory m = {0};
 	struct hashdb_builder b;
 	uint64_t n;
 
 	hashdb_builder_init(&b, DIGEST_SHA1);
-	b.filter_from = filter ? 1 : HASHDB_FILTER_FROM;
 	for (uint32_t i = 0; i < 40; i++)
 		add(&b, i, i % 3 ? 10 : HASHDB_ANY_SIZE, i % 2 ? "one" : "two");
+	ck_assert_int_eq(hashdb_builder_write(&b, to_memory, &m, &n), 0);
+	return m;
+}
+
+/* All that is looked up below shares one bucket, which is searched. */
+static struct memory crowded_image(void)
+{
+	struct memory m = {0};
+	struct hashdb_builder b;
+	uint64_t n;
+
+	hashdb_builder_init(&b, DIGEST_SHA1);
+	for (uint32_t i = 0; i < 40; i++)
+		add(&b, 7, i, "one digest, many sizes");
 	ck_assert_int_eq(hashdb_builder_write(&b, to_memory, &m, &n), 0);
 	return m;
 }
@@ -198,38 +211,34 @@ static void change_bytes(struct memory *m)
 
 START_TEST(open_any_byte_changed_reads_nothing_outside)
 {
-	for (unsigned filter = 0; filter < 2; filter++) {
-		_cleanup_(memory_free) struct memory m = small_image(filter);
+	_cleanup_(memory_free) struct memory m = small_image();
+	_cleanup_(memory_free) struct memory crowded = crowded_image();
 
-		change_bytes(&m);
-	}
+	change_bytes(&m);
+	change_bytes(&crowded);
 }
 END_TEST
 
 START_TEST(open_truncated_anywhere_is_damaged)
 {
+	_cleanup_(memory_free) struct memory m = small_image();
 	struct hashdb db;
 
-	for (unsigned filter = 0; filter < 2; filter++) {
-		_cleanup_(memory_free) struct memory m = small_image(filter);
-
-		for (size_t len = 1; len < m.len; len++)
-			ck_assert_int_eq(hashdb_open(m.p, len, DIGEST_SHA1, &db), -EBADMSG);
-		ck_assert_int_eq(hashdb_open(m.p, m.len, DIGEST_SHA1, &db), 0);
-		ck_assert_int_eq(hashdb_open(m.p, m.len, DIGEST_MD5, &db), -EBADMSG);
-	}
+	for (size_t len = 1; len < m.len; len++)
+		ck_assert_int_eq(hashdb_open(m.p, len, DIGEST_SHA1, &db), -EBADMSG);
+	ck_assert_int_eq(hashdb_open(m.p, m.len, DIGEST_SHA1, &db), 0);
+	ck_assert_int_eq(hashdb_open(m.p, m.len, DIGEST_MD5, &db), -EBADMSG);
 }
 END_TEST
 
-/* Entries from 0 to @n - 1, and a filter from @filter_from on. */
-static struct memory table_of(uint32_t n, uint32_t filter_from, struct hashdb *ret)
+/* Entries from 0 to @n - 1. */
+static struct memory table_of(uint32_t n, struct hashdb *ret)
 {
 	struct memory m = {0};
 	struct hashdb_builder b;
 	uint64_t n_written;
 
 	hashdb_builder_init(&b, DIGEST_SHA256);
-	b.filter_from = filter_from;
 	for (uint32_t i = 0; i < n; i++)
 		add(&b, i, HASHDB_ANY_SIZE, "x");
 	ck_assert_int_eq(hashdb_builder_write(&b, to_memory, &m, &n_written), 0);
@@ -240,17 +249,15 @@ static struct memory table_of(uint32_t n, uint32_t filter_from, struct hashdb *r
 
 START_TEST(lookup_any_number_of_entries_finds_these_and_no_other)
 {
-	static const uint32_t numbers[] = {1, 2, 3, 7, 8, 9, 15, 16, 17, 47, 48, 49, 50, 255,
+	static const uint32_t numbers[] = {1, 2, 3, 16, 17, 18, 19, 28, 29, 30, 31, 35, 36, 37, 255,
 	                                   256, 257, 1023, 1024, 1025, 65535, 65536, 65537};
 
-	for (size_t k = 0; k < 2 * ARRAY_SIZE(numbers); k++) {
-		uint32_t n = numbers[k / 2], n_failed = 0;
+	for (size_t k = 0; k < ARRAY_SIZE(numbers); k++) {
+		uint32_t n = numbers[k], n_failed = 0;
 		struct hashdb db;
-		/* without a filter, then with one */
-		_cleanup_(memory_free) struct memory m = table_of(n, n + (k % 2 == 0), &db);
+		_cleanup_(memory_free) struct memory m = table_of(n, &db);
 		const char *name;
 
-		ck_assert_int_eq(db.filter != NULL, k % 2);
 		for (uint32_t i = 0; i < n; i++)
 			n_failed += !has(&db, i, 0, &name);
 		for (uint32_t i = n; i < n + 1000; i++)
@@ -260,79 +267,63 @@ START_TEST(lookup_any_number_of_entries_finds_these_and_no_other)
 }
 END_TEST
 
-START_TEST(write_default_filter_begins_at_its_limit)
-{
-	struct hashdb_builder b;
-
-	hashdb_builder_init(&b, DIGEST_SHA256);
-	ck_assert_uint_eq(b.filter_from, HASHDB_FILTER_FROM);
-	hashdb_builder_deinit(&b);
-	ck_assert_uint_eq(filter_choose_bits(FILTER_PART_KEYS), 0);
-	ck_assert_uint_eq(filter_choose_bits(FILTER_PART_KEYS + 1), 1);
-	ck_assert_uint_eq(filter_choose_bits(UINT32_MAX), FILTER_BITS_MAX);
-}
-END_TEST
-
-/* Digests in a row of part 0 of 4: the filter sees its first 8 bytes. */
-static void number_digest(uint64_t i, uint8_t ret[DIGEST_MAX_BYTES])
+/* Digests that begin with 8 zeros: they share the first bucket, whatever their number. */
+static void zeros_digest(uint32_t i, uint8_t ret[DIGEST_MAX_BYTES])
 {
 	memset(ret, 0, DIGEST_MAX_BYTES);
-	for (unsigned k = 0; k < 8; k++)
-		ret[k] = (uint8_t)(i >> (56 - 8 * k));
+	ret[8] = (uint8_t)(i >> 1); /* two have a print in common */
+	ret[15] = (uint8_t)i;
 }
 
-START_TEST(filter_of_parts_says_no_to_nearly_all_others)
+static struct memory zeros_table(uint32_t n)
 {
-	struct filter_builder f;
 	uint8_t digest[DIGEST_MAX_BYTES];
-	unsigned n_wrong = 0, n_failed = 0;
+	struct memory m = {0};
+	struct hashdb_builder b;
+	uint64_t n_written;
 
-	ck_assert_int_eq(filter_builder_init(&f, 2), 0);
-	for (uint64_t i = 0; i < 400000; i++) { /* parts 0 and 3; 1 and 2 stay empty */
-		number_digest(i < 200000 ? i << 20 : UINT64_MAX - ((400000 - i) << 20), digest);
-		n_failed += filter_builder_add(&f, digest) != 0;
-		n_failed += filter_builder_add(&f, digest) != 0; /* another size */
+	hashdb_builder_init(&b, DIGEST_SHA256);
+	for (uint32_t i = 0; i < n; i++) {
+		zeros_digest(i, digest);
+		ck_assert_int_eq(hashdb_builder_add(&b, digest, HASHDB_ANY_SIZE, "x", 1), 0);
 	}
-	ck_assert_int_eq(filter_builder_finish(&f), 0);
-	ck_assert_uint_gt(f.parts[0].n_segments, 0);
-	ck_assert_uint_eq(f.parts[1].n_segments, 0);
-	ck_assert_uint_gt(f.parts[3].n_segments, 0);
-	/* 18.1 bits a key and less than a tenth more for few */
-	ck_assert_uint_lt(f.n_prints * 16, 400000 * 20);
-	for (uint64_t i = 0; i < 200000; i++) {
-		number_digest(i << 20, digest);
-		n_failed += !filter_part_has(&f.parts[0], f.prints, digest);
-		n_failed += !filter_part_has(&f.parts[1], f.prints, digest);
-		number_digest((i << 20) + 1, digest);
-		n_wrong += filter_part_has(&f.parts[0], f.prints, digest);
+	ck_assert_int_eq(hashdb_builder_write(&b, to_memory, &m, &n_written), 0);
+	ck_assert_uint_eq(n_written, n);
+	return m;
+}
+
+START_TEST(lookup_in_a_bucket_that_is_full_and_in_one_with_one_more)
+{
+	for (uint32_t n = HASHDB_BUCKET_MAX; n <= HASHDB_BUCKET_MAX + 1; n++) {
+		_cleanup_(memory_free) struct memory m = zeros_table(n);
+		uint8_t digest[DIGEST_MAX_BYTES];
+		struct hashdb db;
+		const char *name;
+
+		ck_assert_int_eq(hashdb_open(m.p, m.len, DIGEST_SHA256, &db), 0);
+		ck_assert_uint_eq(db.buckets[0].n, n > HASHDB_BUCKET_MAX ? HASHDB_CROWDED : n);
+		ck_assert_uint_eq(db.buckets[db.n_buckets].first, n);
+		for (uint32_t i = 0; i < 200; i++) {
+			zeros_digest(i, digest);
+			ck_assert_int_eq(hashdb_lookup(&db, digest, 0, &name), i < n);
+		}
+		memset(digest, 0xff, sizeof(digest)); /* in the last bucket, which is empty */
+		ck_assert(!hashdb_lookup(&db, digest, 0, &name));
 	}
-	ck_assert_uint_eq(n_failed, 0);
-	ck_assert_uint_lt(n_wrong, 20); /* 3 expected of 200,000 / 65,536 */
-	filter_builder_deinit(&f);
 }
 END_TEST
 
-START_TEST(filter_part_at_its_limit_has_one_and_one_more_key_none)
+/* So that nearly all lookups of clean files end in one cache line. */
+START_TEST(buckets_of_random_digests_are_hardly_ever_crowded)
 {
-	uint8_t digest[DIGEST_MAX_BYTES];
+	unsigned n_crowded = 0;
+	struct hashdb db;
+	_cleanup_(memory_free) struct memory m = table_of(200000, &db);
 
-	for (unsigned more = 0; more < 2; more++) {
-		struct filter_builder f;
-		unsigned n_failed = 0; /* not an assertion for each of millions */
-
-		ck_assert_int_eq(filter_builder_init(&f, 0), 0);
-		for (uint64_t i = 0; i < FILTER_PART_KEYS_MAX + more; i++) {
-			number_digest(i, digest);
-			n_failed += filter_builder_add(&f, digest) != 0;
-		}
-		ck_assert_uint_eq(n_failed, 0);
-		ck_assert_int_eq(filter_builder_finish(&f), 0);
-		ck_assert_int_eq(f.parts[0].n_segments > 0, !more);
-		ck_assert(filter_part_has(&f.parts[0], f.prints, digest));
-		ck_assert(filter_part_is_valid(&f.parts[0], f.n_prints));
-		ck_assert(more || !filter_part_is_valid(&f.parts[0], f.n_prints - 1));
-		filter_builder_deinit(&f);
-	}
+	for (uint32_t i = 0; i < db.n_buckets; i++)
+		n_crowded += db.buckets[i].n == HASHDB_CROWDED;
+	ck_assert_uint_gt(n_crowded, 0); /* else this says nothing */
+	ck_assert_uint_lt(n_crowded, db.n_buckets / 100);
 }
 END_TEST
 
@@ -348,7 +339,6 @@ START_TEST(lookup_digests_with_a_common_begin_are_told_apart)
 	uint64_t n;
 
 	hashdb_builder_init(&b, DIGEST_SHA256);
-	b.filter_from = 1;
 	for (uint32_t i = 0; i < 70000; i++) {
 		memcpy(digest + 28, &i, sizeof(i));
 		n_failed += hashdb_builder_add(&b, digest, i % 100, "x", 1) != 0;
@@ -420,8 +410,7 @@ UNIT_MAIN("hashdb", lookup_every_entry_of_every_algorithm_is_found,
           write_empty_builder_is_an_empty_table, open_any_byte_changed_reads_nothing_outside,
           open_truncated_anywhere_is_damaged,
           lookup_any_number_of_entries_finds_these_and_no_other,
-          write_default_filter_begins_at_its_limit,
-          filter_of_parts_says_no_to_nearly_all_others,
-          filter_part_at_its_limit_has_one_and_one_more_key_none,
+          lookup_in_a_bucket_that_is_full_and_in_one_with_one_more,
+          buckets_of_random_digests_are_hardly_ever_crowded,
           lookup_digests_with_a_common_begin_are_told_apart,
           write_doubles_keep_the_name_added_first, write_failing_sink_is_handed_up)
