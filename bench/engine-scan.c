@@ -278,7 +278,7 @@ static int prepare(struct bench *b, int image_fd)
 	int r = engine_global_init();
 
 	if (r == 0)
-		r = ruleset_load(image_fd, &b->rs);
+		r = ruleset_load(image_fd, -1, &b->rs);
 	if (r == 0)
 		r = engine_new(b->rs, FILE_MAX, &b->engine);
 	if (r == 0)

@@ -104,7 +104,7 @@ static int load(int image_fd, struct image *im, struct hashdb *db)
 	nsec_t begin = clock_now();
 	size_t size;
 	const void *mem;
-	int r = ruleset_load(image_fd, &rs);
+	int r = ruleset_load(image_fd, -1, &rs);
 
 	if (r < 0)
 		return r;

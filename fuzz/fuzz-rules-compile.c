@@ -49,7 +49,7 @@ static void load(const struct rules_compiled *c)
 	image_writer_section(w, IMAGE_YARA);
 	if (rules_compiled_write(c, image_writer_add, w) < 0 ||
 	    image_writer_finish(w, rules_compiled_uses(c), &counts) < 0 || image_seal(fd) < 0 ||
-	    ruleset_load(fd, &rs) < 0)
+	    ruleset_load(fd, -1, &rs) < 0)
 		abort(); /* what was compiled must load, or nobody knows why a reload fails */
 	image_writer_free(w);
 	(void)close(fd);

@@ -28,7 +28,7 @@ static inline struct ruleset *rules_of(const char *text, uint64_t n)
 	image_writer_section(w, IMAGE_YARA);
 	if (rules_compiled_write(c, image_writer_add, w) < 0 ||
 	    image_writer_finish(w, rules_compiled_uses(c), &counts) < 0 || image_seal(fd) < 0 ||
-	    ruleset_load(fd, &rs) < 0)
+	    ruleset_load(fd, -1, &rs) < 0)
 		abort();
 	image_writer_free(w);
 	rules_compiled_free(c);

@@ -87,11 +87,11 @@ static void judge_all(struct engine *e, const struct canary *c, struct diag *d)
 		(void)diag_add(d, "canary", 0, "the EICAR test file is not found");
 }
 
-int canary_run(struct canary *c, int image_fd, struct diag *d)
+int canary_run(struct canary *c, int image_fd, int bulk_fd, struct diag *d)
 {
 	_cleanup_(ruleset_freep) struct ruleset *rs = NULL;
 	_cleanup_(engine_freep) struct engine *e = NULL;
-	int r = ruleset_load(image_fd, &rs);
+	int r = ruleset_load(image_fd, bulk_fd, &rs);
 
 	if (r == 0)
 		r = engine_new(rs, CANARY_MAX_BYTES, &e);

@@ -32,7 +32,7 @@ struct canary {
 /* Open the files that are needed. Before the seal. Return: 0 or a negative
  * errno. */
 int canary_open(struct canary *c, enum canary_what what);
-/* Judge it with the image on @image_fd, sealed. Each match and each file that could not
+/* Judge it with the image on @image_fd, sealed, and its bulk (-1: none). Each match and each file that could not
  * be judged in time goes to @d. Return: 0 or a negative errno. */
-int canary_run(struct canary *c, int image_fd, struct diag *d);
+int canary_run(struct canary *c, int image_fd, int bulk_fd, struct diag *d);
 void canary_deinit(struct canary *c);

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "custos/cleanup.h"
+#include "custos/hashlist.h"
 
 static int check_owner(const struct stat *st, const char *path, struct diag *d)
 {
@@ -230,7 +231,7 @@ static int add_hashes(struct hash_input **list, size_t *n, const char *path,
 		free(file);
 		return -ENOMEM;
 	}
-	(*list)[(*n)++] = (struct hash_input){file, fd_take(&fd)};
+	(*list)[(*n)++] = (struct hash_input){file, fd_take(&fd), (uint64_t)st.st_size};
 	return 0;
 }
 
@@ -242,6 +243,12 @@ int inputs_add_block(struct inputs *in, const char *path, struct diag *d)
 int inputs_add_allow(struct inputs *in, const char *path, struct diag *d)
 {
 	return add_hashes(&in->allow, &in->n_allow, path, d);
+}
+
+bool inputs_is_bulk(const struct inputs *in, const struct hash_input *list)
+{
+	return in->bulk_from > 0 && list->bytes >= in->bulk_from &&
+	       !hashlist_holds_names(list->file);
 }
 
 static void free_hashes(struct hash_input *list, size_t n)

@@ -16,9 +16,14 @@
 #define INPUT_FILES_MAX          16384 /* each is compared with each */
 #define INPUT_DEPTH_MAX          16    /* folders below a Yara= path */
 
+/* From this size on, lists are the bulk: 4 million hashes. What is smaller is not worth a second look
+ * at each reload, and is kept for the next start (KEPT_BYTES_MAX). */
+#define INPUT_BULK_FROM_BYTES ((uint64_t)256 << 20)
+
 struct hash_input {
 	char *file; /* as given, owned */
 	int fd;     /* owned */
+	uint64_t bytes; /* when it was opened */
 };
 
 struct inputs {
@@ -29,6 +34,7 @@ struct inputs {
 	/* What is asked of rules decides what comes out, as they do. */
 	bool self_test;
 	uint64_t rule_budget; /* nanoseconds for a MiB; 0: none */
+	uint64_t bulk_from; /* bytes; 0: no list is bulk */
 };
 
 #define INPUTS_NULL {0}
@@ -43,4 +49,6 @@ struct inputs {
 int inputs_add_yara(struct inputs *in, const char *path, struct diag *d);
 int inputs_add_block(struct inputs *in, const char *path, struct diag *d);
 int inputs_add_allow(struct inputs *in, const char *path, struct diag *d);
+/* Does the list go into the bulk image (bulk.h)? */
+bool inputs_is_bulk(const struct inputs *in, const struct hash_input *list);
 void inputs_deinit(struct inputs *in);

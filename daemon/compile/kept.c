@@ -86,6 +86,8 @@ int kept_take(int fd, const uint8_t key[KEY_BYTES], int out_fd,
 	r = image_check_all(mem, size, rules_yara_version());
 	if (r < 0)
 		return r == -ENOMEM ? r : -ENOENT;
+	if (image_wants_bulk((const struct image_header *)mem))
+		return -ENOENT;
 	r = write_all(out_fd, mem, size);
 	if (r == 0)
 		*ret = ((const struct image_header *)mem)->counts;

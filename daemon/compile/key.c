@@ -67,7 +67,7 @@ static int add_text(struct digests *d, const char *text)
 	return add(d, text, strlen(text));
 }
 
-static int add_list(struct digests *d, const char *kind, const struct hash_input *in)
+int key_add_list(struct digests *d, const char *kind, const struct hash_input *in)
 {
 	static char buf[READ_BYTES];
 	uint64_t total = 0;
@@ -76,6 +76,8 @@ static int add_list(struct digests *d, const char *kind, const struct hash_input
 
 	if (r == 0)
 		r = add_text(d, in->file);
+	if (r == 0 && lseek(in->fd, 0, SEEK_SET) < 0)
+		r = -errno;
 	while (r == 0 && (n = read(in->fd, buf, sizeof(buf))) != 0) {
 		if (n < 0 && errno != EINTR)
 			return -errno;
@@ -100,14 +102,16 @@ static int add_inputs(struct digests *d, const struct inputs *in)
 			r = add(d, in->yara[i].text, in->yara[i].len);
 	}
 	for (size_t i = 0; i < in->n_block && r == 0; i++)
-		r = add_list(d, "block", &in->block[i]);
+		if (!inputs_is_bulk(in, &in->block[i]))
+			r = key_add_list(d, "block", &in->block[i]);
 	for (size_t i = 0; i < in->n_allow && r == 0; i++)
-		r = add_list(d, "allow", &in->allow[i]);
+		if (!inputs_is_bulk(in, &in->allow[i]))
+			r = key_add_list(d, "allow", &in->allow[i]);
 	return r;
 }
 
 static int add_all(struct digests *d, const struct key_programs *programs,
-                   const struct inputs *in)
+                   const struct inputs *in, const struct bulk *bulk)
 {
 	const uint64_t numbers[] = {IMAGE_VERSION, rules_yara_version(), in->n_yara,
 	                            in->n_block, in->n_allow, in->self_test,
@@ -120,11 +124,13 @@ static int add_all(struct digests *d, const struct key_programs *programs,
 		r = add(d, programs, sizeof(*programs));
 	if (r == 0)
 		r = add(d, numbers, sizeof(numbers));
+	if (r == 0)
+		r = add_text(d, bulk ? bulk->now : "");
 	return r == 0 ? add_inputs(d, in) : r;
 }
 
 int key_of(const struct key_programs *programs, const struct inputs *in,
-           uint8_t ret[KEY_BYTES])
+           const struct bulk *bulk, uint8_t ret[KEY_BYTES])
 {
 	uint8_t out[N_DIGESTS][DIGEST_MAX_BYTES];
 	struct digests d;
@@ -134,7 +140,7 @@ int key_of(const struct key_programs *programs, const struct inputs *in,
 		return r;
 	r = digests_begin(&d);
 	if (r == 0)
-		r = add_all(&d, programs, in);
+		r = add_all(&d, programs, in, bulk);
 	if (r == 0)
 		r = digests_final(&d, out);
 	digests_deinit(&d);
@@ -143,22 +149,12 @@ int key_of(const struct key_programs *programs, const struct inputs *in,
 	return r;
 }
 
-static int rewind_lists(const struct hash_input *list, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (lseek(list[i].fd, 0, SEEK_SET) < 0)
-			return -errno;
-	return 0;
-}
-
 bool key_holds(const struct key_programs *programs, const struct inputs *in,
-               const uint8_t key[KEY_BYTES])
+               const struct bulk *bulk, const uint8_t key[KEY_BYTES])
 {
 	uint8_t again[KEY_BYTES];
 
 	if (in->n_block + in->n_allow == 0)
 		return true; /* texts are in memory */
-	return rewind_lists(in->block, in->n_block) == 0 &&
-	       rewind_lists(in->allow, in->n_allow) == 0 &&
-	       key_of(programs, in, again) == 0 && memcmp(again, key, KEY_BYTES) == 0;
+	return key_of(programs, in, bulk, again) == 0 && memcmp(again, key, KEY_BYTES) == 0;
 }

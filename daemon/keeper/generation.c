@@ -46,7 +46,7 @@ int generation_load(struct generation *g, const struct message *msg, const int *
 
 	*g = (struct generation){.number = msg->generation, .settings = msg->settings};
 	if (r == 0)
-		r = ruleset_load(fds[0], &g->rules);
+		r = ruleset_load(fds[0], fds[2], &g->rules);
 	if (r < 0) {
 		(void)snprintf(why, why_size, "the rules image cannot be loaded: %s",
 		               strerror(-r));

@@ -28,6 +28,7 @@ static void on_compiled(void *userdata, const struct compile_result *result, con
 	struct check *c = userdata;
 
 	(void)fd_close(result->image_fd);
+	(void)fd_close(result->bulk_fd);
 	c->good = !error;
 	if (error)
 		(void)fprintf(stderr, "%s\n", error);

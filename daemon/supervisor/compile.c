@@ -31,7 +31,9 @@
 #define IMAGE_FD   3
 #define KEPT_FD    4
 #define REUSE_FD   5
-#define CHILD_FDS  5
+#define BULK_OUT_FD 6
+#define BULK_FD    7
+#define CHILD_FDS  7
 #define BUDGET_BYTES 24 /* any number */
 #define END_MSEC   500 /* a killed process is usually gone in less than one */
 #define REUSE_BYTES (2 * DIGEST_MAX_BYTES + 16) /* a number, a colon, a digest */
@@ -46,6 +48,7 @@ struct output {
 struct compile {
 	pid_t pid;
 	int image_fd;
+	int bulk_out_fd, bulk_fd; /* a new one, and that of the caller; -1: none */
 	struct output out, err;
 	sd_event_source *child;
 	_Atomic uint32_t *own_pid;
@@ -82,13 +85,20 @@ static int on_output(sd_event_source *source, int fd, uint32_t revents, void *us
 	return 0;
 }
 
-/* The first line is the key: it was written before a rule was read, and only the first counts. */
-static bool parse_output(const char *text, struct compile_result *ret)
+enum bulk_used {
+	BULK_NONE,
+	BULK_NEW,
+	BULK_SAME,
+};
+
+/* The first lines were written before a rule was read, the bulk was sealed by then, and only the first ones count. */
+static bool parse_output(const char *text, struct compile_result *ret, enum bulk_used *ret_bulk)
 {
 	struct ruleset_counts *c = &ret->counts;
-	char note[16] = "";
+	char note[16] = "", bulk[5] = "";
 	int n;
 
+	*ret_bulk = BULK_NONE;
 	if (strncmp(text, "key=", 4) != 0)
 		return false;
 	for (unsigned i = 0; i < sizeof(ret->key); i++)
@@ -97,9 +107,13 @@ static bool parse_output(const char *text, struct compile_result *ret)
 	text += 4 + 2 * sizeof(ret->key);
 	if (sscanf(text, "\nsource=%64[0-9a-f]%n", ret->source, &n) == 1)
 		text += n;
+	if (sscanf(text, "\nbulk=%4[a-z]:%64[0-9a-f-]%n", bulk, ret->bulk_source, &n) == 2)
+		text += n;
+	if (*bulk)
+		*ret_bulk = strcmp(bulk, "new") == 0 ? BULK_NEW : BULK_SAME;
 	n = sscanf(text, "\nyara=%" SCNu64 " hashes=%" SCNu64 " allow=%" SCNu64 "%15s",
 	           &c->n_yara, &c->n_hashes, &c->n_allow_hashes, note);
-	ret->keep = n == 3; /* else "kept", "changed" or "unfit" */
+	ret->keep = n == 3; /* else "kept", "changed", "unfit" or "bulk" */
 	return n >= 3;
 }
 
@@ -124,8 +138,9 @@ static char *end_of_child(const struct compile *c, const siginfo_t *si)
 static int on_exit_of_child(sd_event_source *source, const siginfo_t *si, void *userdata)
 {
 	struct compile *c = userdata;
-	struct compile_result result = {.image_fd = -1};
+	struct compile_result result = {.image_fd = -1, .bulk_fd = -1};
 	_cleanup_(freep) char *why = NULL;
+	enum bulk_used bulk;
 	const char *error = NULL;
 
 	(void)source;
@@ -135,7 +150,7 @@ static int on_exit_of_child(sd_event_source *source, const siginfo_t *si, void *
 	take_output(&c->out);
 	take_output(&c->err);
 	if (si->si_code == CLD_EXITED && si->si_status == 0) {
-		if (!parse_output(c->out.text, &result))
+		if (!parse_output(c->out.text, &result, &bulk))
 			error = "custos-compile said nothing that can be understood";
 	} else if (c->err.len > 0) {
 		while (c->err.len && c->err.text[c->err.len - 1] == '\n')
@@ -145,8 +160,11 @@ static int on_exit_of_child(sd_event_source *source, const siginfo_t *si, void *
 		why = end_of_child(c, si);
 		error = why ? why : "custos-compile ended without a word";
 	}
-	if (!error)
+	if (!error) {
 		result.image_fd = fd_take(&c->image_fd);
+		if (bulk != BULK_NONE)
+			result.bulk_fd = fd_take(bulk == BULK_NEW ? &c->bulk_out_fd : &c->bulk_fd);
+	}
 	c->done(c->userdata, &result, error);
 	(void)compile_free(c);
 	return 0;
@@ -194,8 +212,12 @@ static size_t add_self_test(char **argv, size_t n, const struct conf *conf, bool
 	return n;
 }
 
-static size_t add_fds(struct spawn_fd fds[CHILD_FDS], size_t n, const struct compile_more *more)
+static size_t add_fds(struct spawn_fd fds[CHILD_FDS], size_t n, const struct compile *c,
+                      const struct compile_more *more)
 {
+	fds[n++] = (struct spawn_fd){c->bulk_out_fd, BULK_OUT_FD};
+	if (c->bulk_fd >= 0)
+		fds[n++] = (struct spawn_fd){c->bulk_fd, BULK_FD};
 	if (more && more->kept_fd >= 0)
 		fds[n++] = (struct spawn_fd){more->kept_fd, KEPT_FD};
 	if (more && more->reuse_fd >= 0)
@@ -211,18 +233,32 @@ static const char *reuse_option(const struct compile_more *more, char buf[REUSE_
 	return buf;
 }
 
+/* Likewise. */
+static size_t add_bulk(char **argv, size_t n, const struct compile *c, const struct compile_more *more,
+                       char buf[REUSE_BYTES])
+{
+	argv[n++] = (char *)"--bulk-out-fd";
+	argv[n++] = (char *)"6";
+	if (c->bulk_fd < 0)
+		return n;
+	(void)snprintf(buf, REUSE_BYTES, "%d:%s", BULK_FD, more->bulk_source); /* fits */
+	argv[n++] = (char *)"--bulk";
+	argv[n++] = buf;
+	return n;
+}
+
 static pid_t run(struct compile *c, const struct conf *conf, const struct compile_more *more,
                  uid_t uid, gid_t gid, const int fds_of_child[2])
 {
 	_cleanup_(freep) char *program = helper_path("custos-compile");
 	_cleanup_(freep) char **argv = NULL;
-	char uid_text[16], gid_text[16], reuse[REUSE_BYTES], budget[BUDGET_BYTES];
+	char uid_text[16], gid_text[16], reuse[REUSE_BYTES], bulk[REUSE_BYTES], budget[BUDGET_BYTES];
 	struct spawn_fd fds[CHILD_FDS] = {
 		{fds_of_child[0], 1}, {fds_of_child[1], 2}, {c->image_fd, IMAGE_FD}};
 	const bool kept = more && more->kept_fd >= 0;
-	size_t n = 0, n_fds = add_fds(fds, 3, more);
+	size_t n = 0, n_fds = add_fds(fds, 3, c, more);
 
-	argv = calloc(19 + 2 * (conf->yara.n + conf->hashes.n + conf->allow_hashes.n) +
+	argv = calloc(23 + 2 * (conf->yara.n + conf->hashes.n + conf->allow_hashes.n) +
 	                      4 * (more ? more->n : 0),
 	              sizeof(*argv));
 	if (!argv || !program)
@@ -233,6 +269,7 @@ static pid_t run(struct compile *c, const struct conf *conf, const struct compil
 	argv[n++] = "--out-fd";
 	argv[n++] = "3";
 	argv[n++] = "--key";
+	n = add_bulk(argv, n, c, more, bulk);
 	if (kept) {
 		argv[n++] = "--kept-fd";
 		argv[n++] = "4";
@@ -298,9 +335,12 @@ int compile_start(sd_event *event, const struct conf *conf, const struct compile
 	c->own_pid = own_pid;
 	c->done = done;
 	c->userdata = userdata;
-	c->out.fd = c->err.fd = -1;
+	c->out.fd = c->err.fd = c->bulk_fd = -1;
 	c->image_fd = memfd_create("custos-rules", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	r = c->image_fd < 0 ? -errno : launch(c, event, conf, more, uid, gid);
+	c->bulk_out_fd = memfd_create("custos-bulk", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (more && more->bulk_fd >= 0) /* -1: made anew */
+		c->bulk_fd = fcntl(more->bulk_fd, F_DUPFD_CLOEXEC, 0);
+	r = c->image_fd < 0 || c->bulk_out_fd < 0 ? -errno : launch(c, event, conf, more, uid, gid);
 	if (r < 0) {
 		(void)compile_free(c);
 		return r;
@@ -333,6 +373,8 @@ struct compile *compile_free(struct compile *c)
 	(void)fd_close(c->out.fd);
 	(void)fd_close(c->err.fd);
 	(void)fd_close(c->image_fd);
+	(void)fd_close(c->bulk_out_fd);
+	(void)fd_close(c->bulk_fd);
 	free(c);
 	return NULL;
 }

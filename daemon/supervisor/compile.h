@@ -13,9 +13,11 @@ struct compile;
 
 struct compile_result {
 	int image_fd; /* sealed memory, consumed by the callee; -1 on an error */
+	int bulk_fd; /* likewise, the large lists, in an image that may be of an earlier time; -1: none */
 	struct ruleset_counts counts;
 	uint8_t key[DIGEST_MAX_BYTES]; /* of all the image is made of */
 	char source[2 * DIGEST_MAX_BYTES + 1]; /* digest of the texts of its YARA rules */
+	char bulk_source[2 * DIGEST_MAX_BYTES + 1]; /* of what its bulk was made of, or "-" */
 	bool keep; /* it is new, and the key is surely its own: worth keeping */
 };
 
@@ -37,6 +39,8 @@ struct compile_more {
 	int kept_fd; /* an image that was kept (borrowed): taken if it would come out again. -1: none */
 	int reuse_fd;       /* the image in force (borrowed): its YARA rules are taken over if they would */
 	const char *source; /* come out again, by what compile_fn told about it. -1: none */
+	int bulk_fd;             /* the bulk in force (borrowed), for lists that it is the bulk of, or */
+	const char *bulk_source; /* nearly; and what compile_fn told about it. -1: none */
 	bool leave_out; /* what fails the self-test is left out: nothing else is in force */
 	const char *canary; /* judge the host's own files with "rules" or "lists"; NULL: no */
 };

@@ -53,8 +53,8 @@ struct loader {
 	/* Of the generation on its way, and of the one in force: what has not changed is not compiled
 	 * again. The scanner has the same memory mapped. */
 	struct loaded_image {
-		int fd;
-		char source[2 * DIGEST_MAX_BYTES + 1];
+		int fd, bulk_fd;
+		char source[2 * DIGEST_MAX_BYTES + 1], bulk_source[2 * DIGEST_MAX_BYTES + 1];
 	} next_image, image;
 	struct waiter now[WAITERS_MAX + 1], next[WAITERS_MAX + 1];
 	size_t n_now, n_next;
@@ -119,10 +119,27 @@ static void fail(struct loader *l, const char *what, int r)
 	finish(l, text);
 }
 
+static void drop_image(struct loaded_image *im)
+{
+	im->fd = fd_close(im->fd);
+	im->bulk_fd = fd_close(im->bulk_fd);
+}
+
+static void set_next_image(struct loaded_image *im, const struct compile_result *result)
+{
+	drop_image(im);
+	/* -1: made anew next time */
+	im->fd = fcntl(result->image_fd, F_DUPFD_CLOEXEC, 0);
+	if (result->bulk_fd >= 0)
+		im->bulk_fd = fcntl(result->bulk_fd, F_DUPFD_CLOEXEC, 0);
+	memcpy(im->source, result->source, sizeof(result->source));
+	memcpy(im->bulk_source, result->bulk_source, sizeof(result->bulk_source));
+}
+
 static void on_compiled(void *userdata, const struct compile_result *result, const char *error)
 {
 	struct loader *l = userdata;
-	int image_fd = result->image_fd;
+	int image_fd = result->image_fd, bulk_fd = result->bulk_fd;
 	char why[SETTINGS_WHY_BYTES];
 	struct settings s;
 	_cleanup_(freep) char *text = NULL;
@@ -134,8 +151,9 @@ static void on_compiled(void *userdata, const struct compile_result *result, con
 		finish(l, error);
 		return;
 	}
-	if (settings_make(&l->conf, l->policy, image_fd, &s, why) < 0) {
+	if (settings_make(&l->conf, l->policy, image_fd, bulk_fd, &s, why) < 0) {
 		(void)fd_close(image_fd);
+		(void)fd_close(bulk_fd);
 		finish(l, why);
 		return;
 	}
@@ -145,19 +163,19 @@ static void on_compiled(void *userdata, const struct compile_result *result, con
 		l->fresh_fd = fcntl(image_fd, F_DUPFD_CLOEXEC, 0); /* -1: compiled again next time */
 		memcpy(l->key, result->key, sizeof(l->key));
 	}
-	(void)fd_close(l->next_image.fd);
-	l->next_image.fd = fcntl(image_fd, F_DUPFD_CLOEXEC, 0); /* -1: compiled anew next time */
-	memcpy(l->next_image.source, result->source, sizeof(result->source));
+	set_next_image(&l->next_image, result);
 	r = policy_image(l->policy, &text, &len);
 	policy_fd = r < 0 ? r : shm_from_bytes("custos-policy", text, len);
 	if (policy_fd < 0) {
 		(void)fd_close(image_fd);
+		(void)fd_close(bulk_fd);
 		fail(l, "policy image", policy_fd);
 		return;
 	}
 	for (unsigned i = 0; i < LINE_HITS_MAX; i++)
 		atomic_store(&l->m->shared->line_hits[l->generation % 2][i], 0);
-	r = pair_load(l->m->pair, (uint32_t)l->generation, &s, image_fd, policy_fd);
+	r = pair_load(l->m->pair, (uint32_t)l->generation, &s,
+	              (struct load_fds){.rules = image_fd, .policy = policy_fd, .bulk = bulk_fd});
 	if (r < 0)
 		fail(l, "handing the rules to the scanner", r);
 }
@@ -184,6 +202,8 @@ static int begin(struct loader *l)
 	more.kept_fd = kept_fd;
 	more.reuse_fd = *l->image.source ? l->image.fd : -1;
 	more.source = l->image.source;
+	more.bulk_fd = *l->image.bulk_source ? l->image.bulk_fd : -1;
+	more.bulk_source = l->image.bulk_source;
 	more.leave_out = l->m->generation == 0;
 	r = compile_start(l->m->event, &l->conf, &more, l->uid, l->gid,
 	                  &l->m->shared->own_pids[OWN_COMPILE], on_compiled, l, &l->compile);
@@ -236,9 +256,9 @@ static void commit(struct loader *l)
 	m->policy = ptr_take(&l->policy);
 	m->rules = l->counts;
 	m->generation = l->generation;
-	(void)fd_close(l->image.fd);
+	drop_image(&l->image);
 	l->image = l->next_image;
-	l->next_image.fd = -1;
+	l->next_image.fd = l->next_image.bulk_fd = -1;
 	take_report(m, l->image.fd);
 	bundles_committed(m->bundles);
 }
@@ -270,7 +290,7 @@ int loader_new(struct manager *m, uid_t uid, gid_t gid, loader_finished_fn finis
 	l->gid = gid;
 	l->finished = finished;
 	l->fresh_fd = -1;
-	l->image.fd = l->next_image.fd = -1;
+	l->image.fd = l->image.bulk_fd = l->next_image.fd = l->next_image.bulk_fd = -1;
 	conf_init(&l->conf);
 	if (rules_kept_new(m->state_dir, &l->kept) < 0) {
 		free(l);
@@ -287,8 +307,8 @@ struct loader *loader_free(struct loader *l)
 	l->compile = compile_free(l->compile);
 	l->kept = rules_kept_free(l->kept);
 	(void)fd_close(l->fresh_fd);
-	(void)fd_close(l->image.fd);
-	(void)fd_close(l->next_image.fd);
+	drop_image(&l->image);
+	drop_image(&l->next_image);
 	l->m->rule_report = rule_report_free(l->m->rule_report);
 	policy_freep(&l->policy);
 	conf_deinit(&l->conf);

@@ -123,16 +123,15 @@ static int run_station(struct outpost *op, struct station *s, int theirs)
 static int start_station(struct outpost *op, nsec_t now)
 {
 	struct station *s = free_station(op);
-	struct message msg = {.type = MSG_LOAD};
-	int fds[2], theirs = -1, r;
+	const struct pair *pair = manager_of(op)->pair;
+	int theirs = -1, r;
 
-	if (!s || !pair_lend(manager_of(op)->pair, &msg.generation, &msg.settings, fds))
+	if (!s || !pair_generation(pair))
 		return -EBUSY;
 	*s = (struct station){.op = op, .number = s->number, .control = -1, .since = now};
-	s->generation = msg.generation;
 	r = outpost_open_channel(op, &s->control, &s->io, on_news, s, &theirs);
 	if (r >= 0)
-		r = chan_send(s->control, &msg, sizeof(msg), fds, ARRAY_SIZE(fds), MSG_DONTWAIT);
+		r = pair_order(pair, s->control, &s->generation);
 	if (r >= 0)
 		r = run_station(op, s, theirs);
 	(void)fd_close(theirs);

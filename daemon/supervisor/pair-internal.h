@@ -12,7 +12,7 @@
 struct load {
 	uint32_t generation; /* 0: none */
 	struct settings settings;
-	int rules_fd, policy_fd;
+	struct load_fds fds;
 };
 
 struct pair {

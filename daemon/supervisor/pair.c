@@ -22,12 +22,13 @@
 #include "daemon/supervisor/oom.h"
 #include "daemon/supervisor/spawn.h"
 
-static const struct load no_load = {.rules_fd = -1, .policy_fd = -1};
+static const struct load no_load = {.fds = {.rules = -1, .policy = -1, .bulk = -1}};
 
 static void load_drop(struct load *l)
 {
-	(void)fd_close(l->rules_fd);
-	(void)fd_close(l->policy_fd);
+	(void)fd_close(l->fds.rules);
+	(void)fd_close(l->fds.policy);
+	(void)fd_close(l->fds.bulk);
 	*l = no_load;
 }
 
@@ -111,16 +112,16 @@ int pair_on_message(sd_event_source *source, int fd, uint32_t revents, void *use
 	return 0;
 }
 
-static int send_load(struct pair *p, const struct load *l)
+static int send_load(int fd, const struct load *l)
 {
 	struct message msg = {
 		.type = MSG_LOAD,
 		.generation = l->generation,
 		.settings = l->settings,
 	};
-	const int fds[] = {l->rules_fd, l->policy_fd};
+	const int fds[] = {l->fds.rules, l->fds.policy, l->fds.bulk}; /* generation_load() */
 
-	return chan_send(p->control, &msg, sizeof(msg), fds, 2, MSG_DONTWAIT);
+	return chan_send(fd, &msg, sizeof(msg), fds, l->fds.bulk < 0 ? 2 : 3, MSG_DONTWAIT);
 }
 
 int pair_send_loads(struct pair *p)
@@ -128,9 +129,9 @@ int pair_send_loads(struct pair *p)
 	int r = 0;
 
 	if (p->current.generation)
-		r = send_load(p, &p->current);
+		r = send_load(p->control, &p->current);
 	if (r >= 0 && p->offered.generation)
-		r = send_load(p, &p->offered);
+		r = send_load(p->control, &p->offered);
 	return r < 0 ? r : 0;
 }
 
@@ -199,16 +200,15 @@ struct pair *pair_free(struct pair *p)
 	return NULL;
 }
 
-int pair_load(struct pair *p, uint32_t generation, const struct settings *s, int rules_fd,
-              int policy_fd)
+int pair_load(struct pair *p, uint32_t generation, const struct settings *s, struct load_fds fds)
 {
 	int r;
 
 	load_drop(&p->offered);
-	p->offered = (struct load){generation, *s, rules_fd, policy_fd};
+	p->offered = (struct load){generation, *s, fds};
 	if (!p->keeper)
 		return 0; /* the next one gets it */
-	r = send_load(p, &p->offered);
+	r = send_load(p->control, &p->offered);
 	if (r < 0) /* the caller has given it up: nor shall the next keeper load it */
 		load_drop(&p->offered);
 	return r;
@@ -219,16 +219,12 @@ uint32_t pair_generation(const struct pair *p)
 	return p->current.generation;
 }
 
-bool pair_lend(const struct pair *p, uint32_t *ret_generation, struct settings *ret_settings,
-               int ret_fds[2])
+int pair_order(const struct pair *p, int fd, uint32_t *ret_generation)
 {
 	if (!p->current.generation)
-		return false;
+		return -EBUSY;
 	*ret_generation = p->current.generation;
-	*ret_settings = p->current.settings;
-	ret_fds[0] = p->current.rules_fd;
-	ret_fds[1] = p->current.policy_fd;
-	return true;
+	return send_load(fd, &p->current);
 }
 
 void pair_stop(struct pair *p)

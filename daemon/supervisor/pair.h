@@ -36,18 +36,27 @@ struct pair *pair_free(struct pair *p); /* kills what still runs */
 /* Start the keeper. Return: 0 or a negative errno. */
 int pair_start(struct pair *p);
 
+/* Sealed memory. */
+struct load_fds {
+	int rules, policy;
+	int bulk; /* of the rules; -1: they have none */
+};
+
 /**
  * pair_load() - hand over a generation
- * @rules_fd, @policy_fd: sealed memory, consumed; kept for a pair started later
+ * @fds: consumed; kept for a pair started later
  */
-int pair_load(struct pair *p, uint32_t generation, const struct settings *s, int rules_fd,
-              int policy_fd);
+int pair_load(struct pair *p, uint32_t generation, const struct settings *s, struct load_fds fds);
 
 /* The generation in force; 0: none. */
 uint32_t pair_generation(const struct pair *p);
-/* What it works by, for others; @ret_fds: rules, policy; borrowed. Return: false while none is in force. */
-bool pair_lend(const struct pair *p, uint32_t *ret_generation, struct settings *ret_settings,
-               int ret_fds[2]);
+/**
+ * pair_order() - tell somebody else to work by the generation in force
+ * @fd: a channel; gets the message that the keeper gets
+ *
+ * Return: 0, -EBUSY while none is in force, or another negative errno.
+ */
+int pair_order(const struct pair *p, int fd, uint32_t *ret_generation);
 
 /* Answer what is queued, then end. Marks must be gone, else the queue never empties. */
 void pair_stop(struct pair *p);

@@ -53,10 +53,16 @@ static uint64_t memory_needed(const struct settings *s, uint64_t rules_bytes)
 	       s->n_workers * (s->archives.n_bytes + payload_bytes(s) + THREAD_BYTES) + ROOM_BYTES;
 }
 
-int settings_make(const struct conf *c, const struct policy *p, int image_fd, struct settings *ret,
+static uint64_t size_of(int fd)
+{
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 ? (uint64_t)st.st_size : 0;
+}
+
+int settings_make(const struct conf *c, const struct policy *p, int image_fd, int bulk_fd, struct settings *ret,
                   char why[SETTINGS_WHY_BYTES])
 {
-	struct stat st = {0};
 	uint64_t needed;
 
 	/* At least two workers by default: one may be busy with a large file. */
@@ -73,8 +79,7 @@ int settings_make(const struct conf *c, const struct policy *p, int image_fd, st
 		.n_workers = MIN(c->n_workers ? c->n_workers : MAX(cpus(), 2U), (unsigned)WORKERS_MAX),
 		.n_readers = MIN(MAX(cpus(), 2U), (unsigned)READERS_MAX),
 	};
-	(void)fstat(image_fd, &st);
-	needed = memory_needed(ret, (uint64_t)st.st_size);
+	needed = memory_needed(ret, size_of(image_fd) + size_of(bulk_fd));
 	ret->scanner_memory_bytes = c->scanner_memory_bytes ?: needed + n_engines(ret) * SCAN_BYTES;
 	if (ret->scanner_memory_bytes >= needed)
 		return 0;

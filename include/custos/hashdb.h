@@ -101,3 +101,12 @@ int hashdb_open(const void *mem, size_t size, enum digest_alg alg, struct hashdb
  */
 bool hashdb_lookup(const struct hashdb *db, const uint8_t *digest, uint64_t size_bytes,
                    const char **ret_name);
+
+/* --- going through it, to compare a table with lists --- */
+
+/* The entry that stands for exactly this: a size, or HASHDB_ANY_SIZE. Return: its number,
+ * below n, or n: there is none. */
+uint32_t hashdb_find(const struct hashdb *db, const uint8_t *digest, uint64_t size_bytes);
+/* Entry @i, below n. Return: its digest; digests do not become smaller from entry to entry. */
+const uint8_t *hashdb_entry(const struct hashdb *db, uint32_t i, uint64_t *ret_size_bytes,
+                            const char **ret_name);

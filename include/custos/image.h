@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rule image: what custos-compile makes and the scanner loads, one sealed memfd */
+/* Rule image: what custos-compile makes and the scanner loads, one sealed memfd, or two:
+ * the bulk of the hash lists may be in an image of its own, which generations share */
 #pragma once
 
 #include <stdbool.h>
@@ -13,12 +14,17 @@ enum image_section {
 	IMAGE_BLOCK_SHA1,
 	IMAGE_BLOCK_MD5,
 	IMAGE_ALLOW_SHA256,
+	/* digests in the bulk image that are on no list any more, in the same order */
+	IMAGE_WITHDRAWN_SHA256,
+	IMAGE_WITHDRAWN_SHA1,
+	IMAGE_WITHDRAWN_MD5,
+	IMAGE_WITHDRAWN_ALLOW,
 	IMAGE_REPORT, /* on the rules (rules-report.h): decides about no file */
 	N_IMAGE_SECTIONS,
 };
 
 #define IMAGE_MAGIC     "CUSTOSRI"
-#define IMAGE_VERSION   7
+#define IMAGE_VERSION   8
 #define IMAGE_ALIGNMENT 64
 
 /* At offset 0. Host byte order: an image never leaves the machine. */
@@ -29,7 +35,8 @@ struct image_header {
 	uint32_t uses;         /* mask of enum ruleset_use */
 	uint32_t reserved;     /* zero */
 	uint64_t total_bytes;
-	struct ruleset_counts counts;
+	struct ruleset_counts counts; /* with those of the bulk image */
+	uint8_t bulk[DIGEST_MAX_BYTES]; /* checksum in the header of the bulk image; zero: none */
 	struct {
 		uint64_t offset; /* multiple of IMAGE_ALIGNMENT */
 		uint64_t size;   /* 0: none */
@@ -55,6 +62,8 @@ void image_writer_freep(struct image_writer **w);
 void image_writer_section(struct image_writer *w, enum image_section section);
 /* Append; fits hashdb_sink. Return: 0 or a negative errno, which sticks. */
 int image_writer_add(void *writer, const void *data, size_t len);
+/* The image counts only together with @bulk, a checked one. */
+void image_writer_bulk(struct image_writer *w, const struct image_header *bulk);
 /*
  * Write the header last, so that a half-written image is none. @uses: mask of enum
  * ruleset_use. Return: 0 or a negative errno.
@@ -132,6 +141,9 @@ static inline const struct image_header *image_header(const struct image *im)
 {
 	return im->mem;
 }
+
+/* Does it count only together with a bulk image? */
+bool image_wants_bulk(const struct image_header *h);
 
 /* Of a checked image. Return: NULL for an empty section; its offset means nothing. */
 static inline const void *image_section(const struct image *im, enum image_section s,

@@ -28,15 +28,16 @@ struct ruleset_counts {
 /**
  * ruleset_load() - load an image made by custos-compile
  * @image_fd: sealed memfd (borrowed; may be closed afterwards), checked before use
+ * @bulk_fd:  likewise, the one it was made with; -1: none
  * @ret:      set on success only; free with ruleset_free()
  *
  * Opens no path. Libyara must have been initialised (engine_global_init()).
  *
  * Context: keeper at start-up and reload; allocates.
  * Return: 0, -EPERM when the image is not sealed against every change, -EBADMSG when it is
- * damaged or made for another version of libyara, -ENOMEM or another negative errno.
+ * damaged, made for another version of libyara or with another bulk, -ENOMEM or another negative errno.
  */
-int ruleset_load(int image_fd, struct ruleset **ret);
+int ruleset_load(int image_fd, int bulk_fd, struct ruleset **ret);
 struct ruleset *ruleset_free(struct ruleset *rs); /* accepts NULL, returns NULL */
 void ruleset_freep(struct ruleset **rs);
 void ruleset_counts(const struct ruleset *rs, struct ruleset_counts *ret);

@@ -183,3 +183,29 @@ bool hashdb_lookup(const struct hashdb *db, const uint8_t *digest, uint64_t size
 	*ret_name = name < db->names_bytes ? db->names + name : "";
 	return true;
 }
+
+uint32_t hashdb_find(const struct hashdb *db, const uint8_t *digest, uint64_t size_bytes)
+{
+	uint32_t end, i;
+
+	if (db->n == 0)
+		return 0;
+	i = find_in_bucket(db, digest, &end);
+	if (!db->has_sizes)
+		return i < end && size_bytes == HASHDB_ANY_SIZE ? i : db->n;
+	for (; i < end && compare(db, i, digest) == 0; i++)
+		if (hashdb_record_size(record(db, i), db->alg) == size_bytes)
+			return i;
+	return db->n;
+}
+
+const uint8_t *hashdb_entry(const struct hashdb *db, uint32_t i, uint64_t *ret_size_bytes,
+                            const char **ret_name)
+{
+	const uint8_t *r = record(db, i);
+	const uint32_t name = hashdb_record_name(r, db->alg);
+
+	*ret_size_bytes = db->has_sizes ? hashdb_record_size(r, db->alg) : HASHDB_ANY_SIZE;
+	*ret_name = name < db->names_bytes ? db->names + name : "";
+	return r;
+}

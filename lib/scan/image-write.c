@@ -145,6 +145,11 @@ void image_writer_section(struct image_writer *w, enum image_section section)
 	w->header.sections[section].offset = w->off;
 }
 
+void image_writer_bulk(struct image_writer *w, const struct image_header *bulk)
+{
+	memcpy(w->header.bulk, bulk->sha256, sizeof(w->header.bulk));
+}
+
 int image_writer_finish(struct image_writer *w, uint32_t uses,
                         const struct ruleset_counts *counts)
 {

@@ -205,6 +205,13 @@ int image_map(int fd, uint32_t yara_version, struct image *ret)
 	return 0;
 }
 
+bool image_wants_bulk(const struct image_header *h)
+{
+	static const uint8_t none[sizeof(h->bulk)];
+
+	return memcmp(h->bulk, none, sizeof(none)) != 0;
+}
+
 void image_unmap(struct image *im)
 {
 	if (im->mem)

@@ -18,7 +18,7 @@ unsigned ruleset_digests(const struct ruleset *rs)
 	unsigned wanted = 1U << DIGEST_SHA256;
 
 	for (unsigned alg = 0; alg < N_DIGESTS; alg++)
-		if (rs->block[alg].n > 0)
+		if (rs->own.block[alg].n > 0 || rs->bulk.block[alg].n > 0)
 			wanted |= 1U << alg;
 	return wanted;
 }
@@ -30,19 +30,32 @@ static void conclude(struct finding *f, enum verdict v, enum reason r, const cha
 	(void)snprintf(f->rule, sizeof(f->rule), "%s", name);
 }
 
+/* Is the digest in @own, or in @bulk and not withdrawn from it? */
+static bool stands(const struct hashdb *own, const struct hashdb *bulk,
+                   const struct hashdb *withdrawn, const uint8_t *digest, uint64_t size_bytes,
+                   const char **ret_name)
+{
+	const char *none;
+
+	return hashdb_lookup(own, digest, size_bytes, ret_name) ||
+	       (hashdb_lookup(bulk, digest, size_bytes, ret_name) &&
+	        !hashdb_lookup(withdrawn, digest, size_bytes, &none));
+}
+
 bool ruleset_lists_have(const struct ruleset *rs, const struct engine_digests *d,
                         struct finding *f)
 {
 	const char *name;
 
 	for (unsigned alg = 0; alg < N_DIGESTS; alg++) {
-		if (!hashdb_lookup(&rs->block[alg], d->digest[alg], f->size_bytes,
-		                   &name))
+		if (!stands(&rs->own.block[alg], &rs->bulk.block[alg], &rs->withdrawn.block[alg],
+		            d->digest[alg], f->size_bytes, &name))
 			continue;
 		conclude(f, VERDICT_MALICIOUS, REASON_HASH, name);
 		return true;
 	}
-	if (!hashdb_lookup(&rs->allow, d->digest[DIGEST_SHA256], f->size_bytes, &name))
+	if (!stands(&rs->own.allow, &rs->bulk.allow, &rs->withdrawn.allow,
+	            d->digest[DIGEST_SHA256], f->size_bytes, &name))
 		return false;
 	conclude(f, VERDICT_CLEAN, REASON_ALLOWLIST, name);
 	return true;

@@ -2,7 +2,7 @@
 /*
  * Rule set
  *
- * Owns: one mapped image and what is opened from it.
+ * Owns: a mapped image, with its bulk, and what is opened from it.
  * Must not own: how a file is judged (engine), or which generation is current (its
  * user).
  */
@@ -15,28 +15,51 @@
 #include "custos/cleanup.h"
 #include "ruleset-view.h"
 
-static int open_table(struct ruleset *rs, enum image_section s, enum digest_alg alg,
-                      struct hashdb *ret)
+/* @first: IMAGE_BLOCK_SHA256 or IMAGE_WITHDRAWN_SHA256 */
+static int open_tables(const struct image *im, enum image_section first,
+                       struct ruleset_tables *ret)
 {
-	size_t size;
-	const void *mem = image_section(&rs->image, s, &size);
+	for (unsigned i = 0; i <= N_DIGESTS; i++) {
+		size_t size;
+		const void *mem = image_section(im, first + i, &size);
+		int r = hashdb_open(mem, size, i < N_DIGESTS ? i : DIGEST_SHA256,
+		                    i < N_DIGESTS ? &ret->block[i] : &ret->allow);
 
-	return hashdb_open(mem, size, alg, ret);
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
-static int open_sections(struct ruleset *rs)
+/* The very one that the image was made with. */
+static int open_bulk(struct ruleset *rs, int fd)
+{
+	const struct image_header *h = image_header(&rs->image);
+	int r;
+
+	if (!image_wants_bulk(h))
+		return fd < 0 ? 0 : -EBADMSG;
+	if (fd < 0)
+		return -EBADMSG;
+	r = image_map(fd, rules_yara_version(), &rs->bulk_image);
+	if (r < 0)
+		return r;
+	if (memcmp(image_header(&rs->bulk_image)->sha256, h->bulk, sizeof(h->bulk)) != 0)
+		return -EBADMSG;
+	r = open_tables(&rs->bulk_image, IMAGE_BLOCK_SHA256, &rs->bulk);
+	return r < 0 ? r : open_tables(&rs->image, IMAGE_WITHDRAWN_SHA256, &rs->withdrawn);
+}
+
+static int open_sections(struct ruleset *rs, int bulk_fd)
 {
 	size_t size;
 	const void *mem;
-	int r = 0;
+	int r = open_tables(&rs->image, IMAGE_BLOCK_SHA256, &rs->own);
 
-	for (unsigned alg = 0; alg < N_DIGESTS && r == 0; alg++)
-		r = open_table(rs, IMAGE_BLOCK_SHA256 + alg, alg, &rs->block[alg]);
 	if (r == 0)
-		r = open_table(rs, IMAGE_ALLOW_SHA256, DIGEST_SHA256, &rs->allow);
+		r = open_bulk(rs, bulk_fd);
 	if (r < 0)
 		return r;
-
 	mem = image_section(&rs->image, IMAGE_YARA, &size);
 	return size ? rules_load(mem, size, &rs->rules) : 0;
 }
@@ -52,6 +75,8 @@ static int identify(struct digests *d, const struct image_header *h,
 
 	if (r == 0)
 		r = digests_update(d, formats, sizeof(formats));
+	if (r == 0 && first == IMAGE_BLOCK_SHA256)
+		r = digests_update(d, h->bulk, sizeof(h->bulk));
 	for (unsigned s = first; s < end && r == 0; s++)
 		r = digests_update(d, h->sections[s].sha256,
 		                   sizeof(h->sections[s].sha256));
@@ -76,7 +101,7 @@ static int identify_parts(struct ruleset *rs, const struct image_header *h)
 	return r;
 }
 
-int ruleset_load(int image_fd, struct ruleset **ret)
+int ruleset_load(int image_fd, int bulk_fd, struct ruleset **ret)
 {
 	_cleanup_(ruleset_freep) struct ruleset *rs = calloc(1, sizeof(*rs));
 	const struct image_header *h;
@@ -87,7 +112,7 @@ int ruleset_load(int image_fd, struct ruleset **ret)
 	r = image_map(image_fd, rules_yara_version(), &rs->image);
 	if (r < 0)
 		return r;
-	r = open_sections(rs);
+	r = open_sections(rs, bulk_fd);
 	if (r < 0)
 		return r;
 	h = image_header(&rs->image);
@@ -105,6 +130,7 @@ struct ruleset *ruleset_free(struct ruleset *rs)
 	if (rs) {
 		rules_free(rs->rules);
 		image_unmap(&rs->image);
+		image_unmap(&rs->bulk_image);
 	}
 	free(rs);
 	return NULL;

@@ -46,7 +46,7 @@ static int open_image(const char *path, struct ruleset **ret)
 	if (n < 0)
 		return -errno;
 	r = image_seal(to);
-	return r < 0 ? r : ruleset_load(to, ret);
+	return r < 0 ? r : ruleset_load(to, -1, ret);
 }
 
 static void say(const struct finding *f, const char *path)

@@ -53,7 +53,7 @@ static int first_image(const char *file, const char *text, char ret_source[65])
 	ck_assert(reuse_parse("-", &re));
 	ck_assert_int_eq(reuse_open(&re, &in), 0);
 	ck_assert_ptr_null(re.yara);
-	ck_assert_int_eq(build_image(&in, &re, NULL, fd, &c, &d), 0);
+	ck_assert_int_eq(build_image(&in, &re, NULL, NULL, fd, &c, &d), 0);
 	ck_assert_int_eq(image_seal(fd), 0);
 	memcpy(ret_source, re.now, 65);
 	return fd;
@@ -89,11 +89,11 @@ START_TEST(reuse_same_rules_make_the_same_rule_set)
 	ck_assert_int_eq(reuse_open(&re, &in), 0);
 	ck_assert_ptr_nonnull(re.yara);
 	ck_assert_str_eq(re.now, source);
-	ck_assert_int_eq(build_image(&in, &re, NULL, again, &c, &d), 0);
+	ck_assert_int_eq(build_image(&in, &re, NULL, NULL, again, &c, &d), 0);
 	ck_assert_uint_eq(c.n_yara, 1);
 	ck_assert_int_eq(image_seal(again), 0);
-	ck_assert_int_eq(ruleset_load(fd, &first), 0);
-	ck_assert_int_eq(ruleset_load(again, &second), 0);
+	ck_assert_int_eq(ruleset_load(fd, -1, &first), 0);
+	ck_assert_int_eq(ruleset_load(again, -1, &second), 0);
 	ck_assert_mem_eq(ruleset_yara_id(first), ruleset_yara_id(second),
 	                 RULESET_ID_BYTES);
 	ck_assert(ruleset_uses_names(second));
@@ -125,13 +125,13 @@ START_TEST(reuse_report_comes_with_the_rules)
 	in.self_test = true;
 	ck_assert(reuse_parse("-", &first));
 	ck_assert_int_eq(reuse_open(&first, &in), 0);
-	ck_assert_int_eq(build_image(&in, &first, &trial, fd, &c, &d), 0);
+	ck_assert_int_eq(build_image(&in, &first, NULL, &trial, fd, &c, &d), 0);
 	ck_assert_int_eq(image_seal(fd), 0);
 	snprintf(option, sizeof(option), "%d:%s", fd, first.now);
 	ck_assert(reuse_parse(option, &second));
 	ck_assert_int_eq(reuse_open(&second, &in), 0);
 	ck_assert_ptr_nonnull(second.yara);
-	ck_assert_int_eq(build_image(&in, &second, &trial, again, &c, &d), 0);
+	ck_assert_int_eq(build_image(&in, &second, NULL, &trial, again, &c, &d), 0);
 	ck_assert_int_eq(image_seal(again), 0);
 	ck_assert_ptr_nonnull(report_of(fd, &len));
 	ck_assert_ptr_nonnull(report_of(again, &len_again));
@@ -227,7 +227,7 @@ static unsigned canary_findings(const char *rule, enum canary_what what, char *r
 
 	ck_assert_int_eq(canary_open(&c, what), 0);
 	ck_assert_uint_gt(c.corpus.n, 5); /* there is a C library, a shell, ... */
-	ck_assert_int_eq(canary_run(&c, fd, &d), 0);
+	ck_assert_int_eq(canary_run(&c, fd, -1, &d), 0);
 	canary_deinit(&c);
 	close(fd);
 	snprintf(ret, size, "%s", d.n_items ? d.items[0].reason : "");

@@ -157,14 +157,14 @@ START_TEST(build_inside_the_seal_makes_an_image_that_loads)
 			_exit(1);
 		if (open("/etc/passwd", O_RDONLY) >= 0 || errno != EPERM)
 			_exit(2);
-		if (build_image(&in, NULL, NULL, fd, &c, &d) != 0)
+		if (build_image(&in, NULL, NULL, NULL, fd, &c, &d) != 0)
 			_exit(3);
 		_exit(image_seal(fd) == 0 ? 0 : 4);
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert(WIFEXITED(status));
 	ck_assert_int_eq(WEXITSTATUS(status), 0);
-	ck_assert_int_eq(ruleset_load(fd, &rs), 0);
+	ck_assert_int_eq(ruleset_load(fd, -1, &rs), 0);
 	ruleset_counts(rs, &c);
 	ck_assert_uint_eq(c.n_yara, 1);
 	ck_assert_uint_eq(c.n_hashes, 2);
@@ -185,13 +185,13 @@ START_TEST(build_with_any_error_reports_all_and_makes_no_image)
 	ck_assert_int_eq(inputs_add_block(&in, put("h", SHA256_HEX "\n\nnonsense\n"), &d), 0);
 	ck_assert_int_eq(inputs_add_allow(&in, put("g", "# md5\n" MD5_HEX "\n"), &d), 0);
 	ck_assert_int_eq(engine_global_init(), 0);
-	ck_assert_int_eq(build_image(&in, NULL, NULL, fd, &c, &d), -EINVAL);
+	ck_assert_int_eq(build_image(&in, NULL, NULL, NULL, fd, &c, &d), -EINVAL);
 	text = diag_text(&d);
 	ck_assert_msg(strstr(text, "/h:3: "), "%s", text);
 	ck_assert_msg(strstr(text, "/g:2: MD5 cannot allow a file"), "%s", text);
 	ck_assert_msg(strstr(text, "/a.yar:1: "), "%s", text);
 	ck_assert_int_eq(image_seal(fd), 0);
-	ck_assert_int_eq(ruleset_load(fd, &rs), -EBADMSG);
+	ck_assert_int_eq(ruleset_load(fd, -1, &rs), -EBADMSG);
 }
 END_TEST
 
@@ -204,9 +204,9 @@ START_TEST(build_without_inputs_is_an_empty_rule_set)
 	struct ruleset_counts c;
 
 	ck_assert_int_eq(engine_global_init(), 0);
-	ck_assert_int_eq(build_image(&in, NULL, NULL, fd, &c, &d), 0);
+	ck_assert_int_eq(build_image(&in, NULL, NULL, NULL, fd, &c, &d), 0);
 	ck_assert_int_eq(image_seal(fd), 0);
-	ck_assert_int_eq(ruleset_load(fd, &rs), 0);
+	ck_assert_int_eq(ruleset_load(fd, -1, &rs), 0);
 	ruleset_counts(rs, &c);
 	ck_assert_uint_eq(c.n_yara + c.n_hashes + c.n_allow_hashes, 0);
 }
@@ -231,7 +231,7 @@ START_TEST(build_ended_by_a_signal_leaves_the_name_of_the_file)
 	ck_assert_int_eq(engine_global_init(), 0);
 	pid = fork();
 	if (pid == 0) {
-		(void)build_image(&in, NULL, NULL, fd, &c, &d);
+		(void)build_image(&in, NULL, NULL, NULL, fd, &c, &d);
 		_exit(101);
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);

@@ -30,7 +30,7 @@ static struct bench start(struct fixture_image *image)
 	struct bench b = {.len = HALF + 2 * STEP + 1000,
 	                  .fd = memfd_create("file", MFD_CLOEXEC)};
 
-	ck_assert_int_eq(ruleset_load(fd, &b.rs), 0);
+	ck_assert_int_eq(ruleset_load(fd, -1, &b.rs), 0);
 	ck_assert_int_eq(engine_new(b.rs, WHOLE_BYTES, &b.windows), 0);
 	ck_assert_int_eq(engine_new(b.rs, LARGEST, &b.whole), 0);
 	b.file = calloc(1, LARGEST);

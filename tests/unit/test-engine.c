@@ -26,7 +26,7 @@ static struct bench bench_start(struct fixture_image *f)
 	_cleanup_(fd_closep) int fd = fixture_image_fd(f, true);
 	struct bench b;
 
-	ck_assert_int_eq(ruleset_load(fd, &b.rs), 0);
+	ck_assert_int_eq(ruleset_load(fd, -1, &b.rs), 0);
 	ck_assert_int_eq(engine_new(b.rs, MAX_BYTES, &b.e), 0);
 	return b;
 }

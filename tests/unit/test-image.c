@@ -40,7 +40,7 @@ static int load_bytes(const void *mem, size_t size)
 
 	ck_assert_int_eq(write(fd, mem, size), (ssize_t)size);
 	ck_assert_int_eq(image_seal(fd), 0);
-	return ruleset_load(fd, &rs);
+	return ruleset_load(fd, -1, &rs);
 }
 
 START_TEST(load_sealed_image_gives_its_counts)
@@ -49,7 +49,7 @@ START_TEST(load_sealed_image_gives_its_counts)
 	_cleanup_(fd_closep) int fd = small_fd(true, "rule a { condition: false }");
 	struct ruleset_counts c;
 
-	ck_assert_int_eq(ruleset_load(fd, &rs), 0);
+	ck_assert_int_eq(ruleset_load(fd, -1, &rs), 0);
 	ruleset_counts(rs, &c);
 	ck_assert_uint_eq(c.n_yara, 1);
 	ck_assert_uint_eq(c.n_hashes, 2);
@@ -62,10 +62,10 @@ START_TEST(load_unsealed_image_is_refused)
 	_cleanup_(ruleset_freep) struct ruleset *rs = NULL;
 	_cleanup_(fd_closep) int fd = small_fd(false, NULL);
 
-	ck_assert_int_eq(ruleset_load(fd, &rs), -EPERM);
+	ck_assert_int_eq(ruleset_load(fd, -1, &rs), -EPERM);
 	ck_assert_int_eq(image_seal(fd), 0);
 	ck_assert_int_eq(write(fd, "x", 1), -1);
-	ck_assert_int_eq(ruleset_load(fd, &rs), 0);
+	ck_assert_int_eq(ruleset_load(fd, -1, &rs), 0);
 }
 END_TEST
 
@@ -203,7 +203,7 @@ static struct ids ids_of(const char *yara, const char *name, unsigned alg, uint6
 		fixture_image_hash(alg < N_DIGESTS ? &f.block[alg] : &f.allow, "bad", 3, size,
 		                   name);
 	fd = fixture_image_fd(&f, true);
-	ck_assert_int_eq(ruleset_load(fd, &rs), 0);
+	ck_assert_int_eq(ruleset_load(fd, -1, &rs), 0);
 	memcpy(ids.yara, ruleset_yara_id(rs), sizeof(ids.yara));
 	memcpy(ids.hash, ruleset_hash_id(rs), sizeof(ids.hash));
 	return ids;
@@ -304,7 +304,7 @@ START_TEST(uses_what_the_image_says)
 		_cleanup_(ruleset_freep) struct ruleset *rs = NULL;
 		_cleanup_(fd_closep) int fd = small_fd(true, cases[i].yara);
 
-		ck_assert_int_eq(ruleset_load(fd, &rs), 0);
+		ck_assert_int_eq(ruleset_load(fd, -1, &rs), 0);
 		ck_assert_msg(ruleset_uses_names(rs) == cases[i].names, "%zu", i);
 		ck_assert_msg(ruleset_uses_owner(rs) == cases[i].owner, "%zu", i);
 		ck_assert_msg(ruleset_uses_time(rs) == cases[i].time, "%zu", i);

@@ -76,7 +76,7 @@ static void key_for(const char *yara, const char *block, const char *allow,
 	_cleanup_(inputs_deinit) struct inputs in = INPUTS_NULL;
 
 	read_inputs(&in, yara, block, allow);
-	ck_assert_int_eq(key_of(&programs, &in, ret), 0);
+	ck_assert_int_eq(key_of(&programs, &in, NULL, ret), 0);
 }
 
 START_TEST(key_of_same_inputs_is_same)
@@ -114,18 +114,18 @@ START_TEST(key_of_other_programs_or_names_is_other)
 	uint8_t a[KEY_BYTES], b[KEY_BYTES];
 
 	read_inputs(&in, "ab", NULL, NULL);
-	ck_assert_int_eq(key_of(&programs, &in, a), 0);
+	ck_assert_int_eq(key_of(&programs, &in, NULL, a), 0);
 	other.libyara.ctime++;
-	ck_assert_int_eq(key_of(&other, &in, b), 0);
+	ck_assert_int_eq(key_of(&other, &in, NULL, b), 0);
 	ck_assert_mem_ne(a, b, sizeof(a));
 	in.self_test = true; /* what is asked of rules */
-	ck_assert_int_eq(key_of(&programs, &in, b), 0);
+	ck_assert_int_eq(key_of(&programs, &in, NULL, b), 0);
 	ck_assert_mem_ne(a, b, sizeof(a));
 	in.rule_budget = 1;
-	ck_assert_int_eq(key_of(&programs, &in, a), 0);
+	ck_assert_int_eq(key_of(&programs, &in, NULL, a), 0);
 	ck_assert_mem_ne(a, b, sizeof(a));
 	((char *)in.yara[0].file)[1] = 'x'; /* the same text under another path */
-	ck_assert_int_eq(key_of(&programs, &in, b), 0);
+	ck_assert_int_eq(key_of(&programs, &in, NULL, b), 0);
 	ck_assert_mem_ne(a, b, sizeof(a));
 }
 END_TEST
@@ -147,10 +147,10 @@ START_TEST(key_holds_list_that_changed_is_noticed)
 	uint8_t key[KEY_BYTES];
 
 	read_inputs(&in, NULL, "one\n", NULL);
-	ck_assert_int_eq(key_of(&programs, &in, key), 0);
-	ck_assert(key_holds(&programs, &in, key));
+	ck_assert_int_eq(key_of(&programs, &in, NULL, key), 0);
+	ck_assert(key_holds(&programs, &in, NULL, key));
 	put("b.txt", "two\n");
-	ck_assert(!key_holds(&programs, &in, key));
+	ck_assert(!key_holds(&programs, &in, NULL, key));
 }
 END_TEST
 
@@ -171,7 +171,7 @@ static int keep(const uint8_t *key)
 	read_inputs(&in, "rule a { condition: filesize == 3 }",
 	            "0123456789abcdef0123456789abcdef\n",
 	            "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n");
-	ck_assert_int_eq(build_image(&in, NULL, NULL, image, &counts, &d), 0);
+	ck_assert_int_eq(build_image(&in, NULL, NULL, NULL, image, &counts, &d), 0);
 	ck_assert_int_eq(write(fd, &h, sizeof(h)), sizeof(h));
 	ck_assert_int_eq(lseek(image, 0, SEEK_SET), 0);
 	while ((n = read(image, buf, sizeof(buf))) > 0)

@@ -38,7 +38,7 @@ static void bench_end(struct bench *b, const struct arc_limits *l)
 {
 	_cleanup_(fd_closep) int fd = fixture_image_fd(&b->image, true);
 
-	ck_assert_int_eq(ruleset_load(fd, &b->rs), 0);
+	ck_assert_int_eq(ruleset_load(fd, -1, &b->rs), 0);
 	ck_assert_int_eq(engine_new(b->rs, MAX_BYTES, &b->e), 0);
 	ck_assert_int_eq(arc_walker_new(l ? l : &arc_limits_default, &b->w), 0);
 	ck_assert_int_eq(payload_walker_new(&payload_limits_default, &b->p), 0);
