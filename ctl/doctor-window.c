@@ -76,16 +76,23 @@ static struct outcome try_it(const char *directory)
 	return o; /* the namespace ends with the child, and the file system with it */
 }
 
-/* Return: false when the child did not say anything. */
-static bool run_child(const char *directory, struct outcome *ret)
+/* Return: 0, -EPROTO when the child did not say anything, or the errno of what kept it from being started. */
+static int run_child(const char *directory, struct outcome *ret)
 {
 	int fds[2];
 	pid_t pid;
 	bool said;
 
 	if (pipe2(fds, O_CLOEXEC) < 0)
-		return false;
+		return -errno;
 	pid = fork();
+	if (pid < 0) {
+		const int error = errno;
+
+		(void)close(fds[0]);
+		(void)close(fds[1]);
+		return -error;
+	}
 	if (pid == 0) {
 		struct outcome o;
 
@@ -94,11 +101,10 @@ static bool run_child(const char *directory, struct outcome *ret)
 		_exit(write(fds[1], &o, sizeof(o)) == (ssize_t)sizeof(o) ? 0 : 1);
 	}
 	(void)close(fds[1]);
-	said = pid > 0 && read(fds[0], ret, sizeof(*ret)) == (ssize_t)sizeof(*ret);
+	said = read(fds[0], ret, sizeof(*ret)) == (ssize_t)sizeof(*ret);
 	(void)close(fds[0]);
-	if (pid > 0)
-		(void)waitpid(pid, NULL, 0);
-	return said;
+	(void)waitpid(pid, NULL, 0);
+	return said ? 0 : -EPROTO;
 }
 
 static void judge(struct doctor *d, const struct outcome *o)
@@ -123,6 +129,7 @@ void doctor_window(struct doctor *d)
 	const char *mode = json_string_value(json_object_get(d->status, "mode")) ?: "";
 	char directory[] = "/run/custos-doctor.XXXXXX";
 	struct outcome o;
+	int r;
 
 	if (out_int(d->status, "namespaces") == 0) {
 		doctor_note(d, DOCTOR_OK, "window", NULL, "other mount namespaces are not to be watched");
@@ -136,8 +143,12 @@ void doctor_window(struct doctor *d)
 		doctor_note(d, DOCTOR_WARN, "window", "run doctor as root", "not tried: %s", strerror(errno));
 		return;
 	}
-	if (run_child(directory, &o))
+	r = run_child(directory, &o);
+	if (r == 0)
 		judge(d, &o);
+	else if (r != -EPROTO)
+		doctor_note(d, DOCTOR_WARN, "window", "'custosctl doctor' again, with more processes or descriptors allowed",
+		            "not tried: no process can be started for it: %s", strerror(-r));
 	else
 		doctor_note(d, DOCTOR_FAIL, "window", "'custosctl doctor' again; then 'systemctl restart custosd'",
 		            "an open was never answered");
