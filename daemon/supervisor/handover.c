@@ -18,7 +18,6 @@
  */
 #include "daemon/supervisor/handover.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -36,11 +35,15 @@
 #include "daemon/shared.h"
 #include "daemon/supervisor/journal.h"
 #include "daemon/supervisor/outposts.h"
+#include "daemon/supervisor/pid-walk.h"
 
 #define BURY_USEC        (100 * 1000)
 #define BURY_LOOKS_AFTER 10
 #define BEAT_USEC        USEC_PER_SEC
 #define ROUSE_NSEC       NSEC_PER_SEC
+/* All processes are looked at, and a user can have very many: not at once. */
+#define TURN_NSEC        (5 * NSEC_PER_MSEC)
+#define TICK_USEC        (20 * 1000)
 /* Longer than any deadline of theirs, and what they take to see that. */
 #define KILL_NSEC        (75 * NSEC_PER_SEC)
 
@@ -55,7 +58,8 @@ struct handover {
 	nsec_t last_beat;           /* of the one before, CLOCK_BOOTTIME; 0: it ended as it should, or there was none */
 	usec_t gap;                 /* how long nobody answered before us, at most */
 	unsigned n_looks;           /* since it has gone */
-	nsec_t told, roused;        /* when it was told to finish; when its processes were last told to go on */
+	nsec_t told, roused;        /* when it was told to finish; when a round of telling its processes to go on began */
+	struct pid_walk walk;       /* that round */
 };
 
 static nsec_t boot_time(void)
@@ -136,6 +140,7 @@ struct handover *handover_free(struct handover *h)
 	h->gone = sd_event_source_disable_unref(h->gone);
 	h->bury = sd_event_source_disable_unref(h->bury);
 	h->beat = sd_event_source_disable_unref(h->beat);
+	pid_walk_end(&h->walk);
 	if (h->new_path)
 		(void)unlink(h->new_path); /* ENOENT: it was announced */
 	(void)fd_close(h->fifo);
@@ -206,28 +211,29 @@ static void signal_one(const struct handover *h, pid_t pid, int sig)
 		(void)syscall(SYS_pidfd_send_signal, fd, sig, NULL, 0);
 }
 
+static void see_to(void *userdata, pid_t pid)
+{
+	const struct handover *h = userdata;
+
+	if (pid > 1 && is_of_predecessor(h, pid))
+		signal_one(h, pid, clock_now() - h->told > KILL_NSEC ? SIGKILL : SIGCONT);
+}
+
 /* A process of the pair before that is stopped would keep the group, and all who wait for it, for ever: it is told to go
  * on. One that does not end although every deadline is over is ended. */
 static void see_to_predecessor(struct handover *h)
 {
 	const nsec_t now = clock_now();
-	DIR *proc;
-	struct dirent *e;
 
-	if (h->predecessor < 0 || now - h->roused < ROUSE_NSEC)
+	if (h->predecessor < 0) {
+		pid_walk_end(&h->walk);
 		return;
-	h->roused = now;
-	proc = opendir("/proc");
-	while (proc && (e = readdir(proc))) {
-		char *end;
-		long pid = strtol(e->d_name, &end, 10);
-
-		if (*end || pid <= 1 || !is_of_predecessor(h, (pid_t)pid))
-			continue;
-		signal_one(h, (pid_t)pid, now - h->told > KILL_NSEC ? SIGKILL : SIGCONT);
 	}
-	if (proc)
-		(void)closedir(proc);
+	if (!h->walk.proc && now - h->roused < ROUSE_NSEC)
+		return;
+	if (!h->walk.proc)
+		h->roused = now;
+	(void)pid_walk_turn(&h->walk, TURN_NSEC, see_to, h);
 }
 
 /* Until the last one, which closes the FIFO before it can be waited for. */
@@ -241,7 +247,9 @@ static int on_bury(sd_event_source *source, uint64_t usec, void *userdata)
 		h->bury = sd_event_source_disable_unref(h->bury);
 		return 0;
 	}
-	(void)sd_event_source_set_time(source, usec + BURY_USEC);
+	if (h->walk.proc) /* @usec is when it was to be: turns that are late are not made up for */
+		(void)sd_event_now(h->m->event, CLOCK_MONOTONIC, &usec);
+	(void)sd_event_source_set_time(source, usec + (h->walk.proc ? TICK_USEC : BURY_USEC));
 	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 

@@ -9,7 +9,6 @@
  */
 #include "daemon/supervisor/rivals.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -24,6 +23,7 @@
 
 #include "daemon/supervisor/coverage.h"
 #include "daemon/supervisor/journal.h"
+#include "daemon/supervisor/pid-walk.h"
 #include "daemon/supervisor/pair.h"
 
 #define ROUND_NSEC  (5 * NSEC_PER_SEC)  /* between rounds, or more: */
@@ -47,7 +47,7 @@ struct seen {
 struct rivals {
 	struct manager *m;
 	sd_event_source *timer;
-	DIR *proc; /* during a round */
+	struct pid_walk walk;
 	nsec_t cost;
 	struct seen now, before; /* of the round that runs, and of the last one */
 	char reason[REASON_BYTES];
@@ -135,32 +135,29 @@ static void end_round(struct rivals *r)
 
 	for (unsigned i = 0; i < MIN(r->now.n, (unsigned)NAMED_MAX); i++)
 		news |= !was_seen(&r->before, r->now.named[i].pid);
-	(void)closedir(ptr_take(&r->proc));
 	describe(&r->now, r->reason);
 	if (news && r->now.n)
 		journal_event(r->m->journal, JOURNAL_RIVAL, LOG_WARNING, "%s", r->reason);
 	r->before = r->now;
 }
 
+static void look_at_pid(void *userdata, pid_t pid)
+{
+	look_at(userdata, pid);
+}
+
 static void take_turn(struct rivals *r)
 {
 	const nsec_t began = clock_now();
-	struct dirent *e = NULL;
+	bool ended;
 
-	if (!r->proc) {
-		r->proc = opendir("/proc");
+	if (!r->walk.proc) {
 		r->cost = 0;
 		r->now = (struct seen){0};
 	}
-	while (r->proc && clock_now() - began < TURN_NSEC && (e = readdir(r->proc))) {
-		char *end;
-		long pid = strtol(e->d_name, &end, 10);
-
-		if (!*end && pid > 0)
-			look_at(r, (pid_t)pid);
-	}
+	ended = pid_walk_turn(&r->walk, TURN_NSEC, look_at_pid, r);
 	r->cost += clock_now() - began;
-	if (r->proc && !e)
+	if (ended)
 		end_round(r);
 }
 
@@ -171,7 +168,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 
 	(void)usec;
 	take_turn(r);
-	rest = r->proc ? TICK_NSEC : MAX(ROUND_NSEC, r->cost * REST_FACTOR);
+	rest = r->walk.proc ? TICK_NSEC : MAX(ROUND_NSEC, r->cost * REST_FACTOR);
 	(void)sd_event_source_set_time(source, (clock_now() + rest) / NSEC_PER_USEC);
 	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
@@ -201,8 +198,7 @@ struct rivals *rivals_free(struct rivals *r)
 	if (!r)
 		return NULL;
 	r->timer = sd_event_source_disable_unref(r->timer);
-	if (r->proc)
-		(void)closedir(r->proc);
+	pid_walk_end(&r->walk);
 	free(r);
 	return NULL;
 }
