@@ -8,6 +8,9 @@
  * once; each opens one file of the list openers stop N LIST              the same, but
  * all are stopped while they wait, and go on when standard input ends
  *
+ * `stop` counts those that were stopped while they waited for an answer (inside), and those that had one by then and were
+ * kept from coming back with it (held).
+ *
  * The list is that of churn: `c PATH` must open, `m PATH` must fail with EPERM. Prints
  * what was counted, and the longest time until a process was gone that had been sent
  * SIGKILL.
@@ -27,6 +30,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -36,6 +40,7 @@
 #define PROCS_MAX   10000
 #define MOMENT_USEC 3000 /* an open takes 20 to 200 us, one that waits longer */
 #define WRONG_SHOWN 20
+#define INSIDE_USEC 800000 /* less than a hung scanner is left alone */
 
 struct totals {
 	_Atomic uint64_t opens, denied, wrong,
@@ -46,6 +51,8 @@ static struct totals *totals; /* shared */
 static char *lines[LINES_MAX];
 static size_t n_lines;
 static uint64_t kills, slowest_death_usec;
+/* Of those stopped: while they waited for an answer; and once they had it, not yet back from open(2). */
+static unsigned n_stopped_inside, n_held_inside;
 
 static uint64_t now_usec(void)
 {
@@ -182,22 +189,66 @@ static int gather(unsigned n, const int gate[2])
 	return 0;
 }
 
+/* Does it wait in the kernel, inside open(2)? A signal to stop waits with it. 'T': it is stopped, wherever. */
+static bool is_inside_open(pid_t pid, char state)
+{
+	char path[64], text[512] = "", call[16] = "";
+	FILE *f;
+	const char *end;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	f = fopen(path, "re");
+	if (f && !fgets(text, sizeof(text), f))
+		text[0] = '\0';
+	if (f)
+		fclose(f);
+	end = strrchr(text, ')');
+	if (!end || end[1] != ' ' || end[2] != state)
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/syscall", (int)pid);
+	f = fopen(path, "re");
+	if (f && !fgets(call, sizeof(call), f))
+		call[0] = '\0';
+	if (f)
+		fclose(f);
+	return strtol(call, NULL, 10) == SYS_openat;
+}
+
+static unsigned n_inside_open(unsigned n, char state)
+{
+	unsigned found = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		found += is_inside_open(crowd[i], state);
+	return found;
+}
+
+/* Stop them while they wait; all of them, if they come there in time. */
+static void stop_inside(unsigned n)
+{
+	const uint64_t until = now_usec() + INSIDE_USEC;
+	char byte;
+
+	while (now_usec() < until && n_inside_open(n, 'D') < n)
+		usleep(MOMENT_USEC);
+	for (unsigned i = 0; i < n; i++)
+		kill(crowd[i], SIGSTOP);
+	n_stopped_inside = n_inside_open(n, 'D');
+	fputs("stopped\n", stderr);
+	(void)!read(STDIN_FILENO, &byte, 1);
+	n_held_inside = n_inside_open(n, 'T');
+	for (unsigned i = 0; i < n; i++)
+		kill(crowd[i], SIGCONT);
+}
+
 static int together(unsigned n, bool stop)
 {
 	int gate[2], status, bad = 0, r;
-	char byte;
 
 	r = pipe2(gate, O_CLOEXEC) < 0 ? -errno : gather(n, gate);
 	close(gate[1]);
-	if (stop && r == 0) {
-		usleep(MOMENT_USEC);
-		for (unsigned i = 0; i < n; i++)
-			kill(crowd[i], SIGSTOP);
-		fputs("stopped\n", stderr);
-		(void)!read(STDIN_FILENO, &byte, 1);
-		for (unsigned i = 0; i < n; i++)
-			kill(crowd[i], SIGCONT);
-	}
+	if (stop && r == 0)
+		stop_inside(n);
 	while (wait(&status) > 0)
 		bad |= status != 0;
 	return r < 0 ? r : bad ? -ECHILD : 0;
@@ -221,10 +272,10 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	printf("opens=%llu denied=%llu wrong=%llu slowest_usec=%llu kills=%llu "
-	       "slowest_death_usec=%llu\n",
+	       "slowest_death_usec=%llu inside=%u held=%u\n",
 	       (unsigned long long)totals->opens, (unsigned long long)totals->denied,
 	       (unsigned long long)totals->wrong,
 	       (unsigned long long)totals->slowest_usec, (unsigned long long)kills,
-	       (unsigned long long)slowest_death_usec);
+	       (unsigned long long)slowest_death_usec, n_stopped_inside, n_held_inside);
 	return totals->wrong != 0;
 }
