@@ -361,6 +361,11 @@ static void end_child(pid_t pid)
 	(void)waitpid(pid, NULL, WNOHANG);
 }
 
+pid_t compile_pid(const struct compile *c)
+{
+	return c->pid;
+}
+
 struct compile *compile_free(struct compile *c)
 {
 	if (!c)

@@ -54,4 +54,5 @@ struct compile_more {
 int compile_start(sd_event *event, const struct conf *conf, const struct compile_more *more,
                   uid_t uid, gid_t gid, _Atomic uint32_t *own_pid, compile_fn done,
                   void *userdata, struct compile **ret);
+pid_t compile_pid(const struct compile *c); /* of the child */
 struct compile *compile_free(struct compile *c); /* kills a child that still runs */

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "custos/cleanup.h"
+#include "custos/clock.h"
 #include "custos/mountinfo.h"
 #include "custos/shm.h"
 
@@ -28,8 +29,13 @@
 #include "daemon/supervisor/rule-report.h"
 #include "daemon/supervisor/rules-kept.h"
 #include "daemon/supervisor/settings.h"
+#include "daemon/supervisor/stall.h"
 
 #define WAITERS_MAX 64 /* as many as the admin socket has connections, and ourselves */
+
+/* A compiler that gets on no more: a list, rule or file it was started with is of a server that does not answer. */
+#define STALL_NSEC     (15 * NSEC_PER_SEC)
+#define STALL_LOOK_USEC USEC_PER_SEC
 
 struct waiter {
 	manager_reload_fn done;
@@ -47,6 +53,8 @@ struct loader {
 	struct ruleset_counts counts;
 	uint64_t generation;     /* number of the one on its way */
 	struct compile *compile;
+	struct stall stall;      /* of that */
+	sd_event_source *look;   /* at it */
 	struct rules_kept *kept;
 	int fresh_fd;            /* an image that is worth keeping once it is in force; -1 */
 	uint8_t key[DIGEST_MAX_BYTES]; /* its key */
@@ -180,6 +188,35 @@ static void on_compiled(void *userdata, const struct compile_result *result, con
 		fail(l, "handing the rules to the scanner", r);
 }
 
+static int on_look(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct loader *l = userdata;
+
+	if (!l->compile)
+		return 0;
+	if (stall_look(&l->stall, compile_pid(l->compile), clock_now()) < STALL_NSEC) {
+		(void)sd_event_source_set_time(source, usec + STALL_LOOK_USEC);
+		return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	}
+	l->compile = compile_free(l->compile);
+	finish(l, "custos-compile has not got on for 15 s: it waits for a file whose server or disk does not answer");
+	return 0;
+}
+
+/* Others that wait for a reload must not wait for ever. */
+static void watch_compile(struct loader *l)
+{
+	uint64_t now;
+
+	l->stall = (struct stall){0};
+	(void)sd_event_now(l->m->event, CLOCK_MONOTONIC, &now);
+	if (!l->look)
+		(void)sd_event_add_time(l->m->event, &l->look, CLOCK_MONOTONIC, now + STALL_LOOK_USEC, 0,
+		                        on_look, l); /* without it as patient as its server */
+	else if (sd_event_source_set_time(l->look, now + STALL_LOOK_USEC) >= 0)
+		(void)sd_event_source_set_enabled(l->look, SD_EVENT_ONESHOT);
+}
+
 static int begin(struct loader *l)
 {
 	_cleanup_(diag_deinit) struct diag d = DIAG_NULL;
@@ -210,6 +247,8 @@ static int begin(struct loader *l)
 	(void)fd_close(kept_fd);
 	if (r < 0)
 		fail(l, "starting custos-compile", r);
+	else
+		watch_compile(l);
 	return r;
 }
 
@@ -304,6 +343,7 @@ struct loader *loader_free(struct loader *l)
 {
 	if (!l)
 		return NULL;
+	l->look = sd_event_source_disable_unref(l->look);
 	l->compile = compile_free(l->compile);
 	l->kept = rules_kept_free(l->kept);
 	(void)fd_close(l->fresh_fd);
