@@ -66,6 +66,17 @@ struct outposts {
 	char reason[512];    /* outposts_reason() */
 };
 
+/* A server that has not answered for so long is worth a word. */
+#define OUTPOST_SILENT_NSEC (5 * NSEC_PER_SEC)
+
+/* outposts.c */
+bool outposts_is_remote(const struct coverage_row *row);
+struct outpost *outposts_find(const struct outposts *o, dev_t dev); /* NULL: none */
+unsigned outposts_n(const struct outposts *o); /* those that need a place of OUTPOSTS_MAX */
+
+/* outposts-told.c */
+void outpost_add_counts(const struct outpost *op, struct outposts_counts *to);
+
 /* outposts-past.c: before the loop runs */
 void outposts_adopt(struct outposts *o);
 

@@ -2,8 +2,8 @@
 /*
  * Outposts: which file systems have one
  *
- * Owns: the list, and what status says of each. Must not own: processes (outpost-life.c), or what is to be watched
- * (coverage-wish.c).
+ * Owns: the list. Must not own: processes (outpost-life.c), what is to be watched (coverage-wish.c), or what is said of
+ * each (outposts-told.c).
  */
 #include "daemon/supervisor/outposts-internal.h"
 
@@ -21,10 +21,8 @@
 #include "daemon/supervisor/spawn.h"
 
 #define LOOK_USEC (200 * 1000)
-/* A server that has not answered for so long is worth a word. */
-#define SILENT_NSEC (5 * NSEC_PER_SEC)
 
-static bool is_remote(const struct coverage_row *row)
+bool outposts_is_remote(const struct coverage_row *row)
 {
 	return strcmp(row->state, OUTPOSTS_ASYNC) == 0 || strcmp(row->state, OUTPOSTS_BLOCKING) == 0;
 }
@@ -35,7 +33,7 @@ static bool is_blocking(const struct outposts *o, const struct coverage_row *row
 	return strcmp(row->state, OUTPOSTS_BLOCKING) == 0 && o->m->mode == MODE_ENFORCE;
 }
 
-static struct outpost *find(const struct outposts *o, dev_t dev)
+struct outpost *outposts_find(const struct outposts *o, dev_t dev)
 {
 	for (struct outpost *op = o->first; op; op = op->next)
 		if (op->dev == dev && !op->retired)
@@ -75,7 +73,7 @@ static const struct coverage_row *wanted_row(const struct outposts *o, const str
 	for (size_t i = 0; i < coverage_n(c); i++) {
 		const struct coverage_row *row = coverage_row(c, i);
 
-		if (row->dev == op->dev && is_remote(row) && is_blocking(o, row) == op->blocking &&
+		if (row->dev == op->dev && outposts_is_remote(row) && is_blocking(o, row) == op->blocking &&
 		    strcmp(row->fs_type, op->fs_type) == 0)
 			return row;
 	}
@@ -89,7 +87,7 @@ static void end_unwanted(struct outposts *o)
 			outpost_retire(op);
 }
 
-static unsigned count(const struct outposts *o)
+unsigned outposts_n(const struct outposts *o)
 {
 	unsigned n = 0;
 
@@ -119,7 +117,7 @@ static void begin_wanted(struct outposts *o)
 	for (size_t i = 0; i < coverage_n(c); i++) {
 		const struct coverage_row *row = coverage_row(c, i);
 
-		if (is_remote(row) && !find(o, row->dev) && count(o) < OUTPOSTS_MAX)
+		if (outposts_is_remote(row) && !outposts_find(o, row->dev) && outposts_n(o) < OUTPOSTS_MAX)
 			begin(o, row);
 	}
 }
@@ -143,21 +141,9 @@ static void follow_policy(struct outposts *o)
 
 /* --- looking after them ------------------------------------------------------------------- */
 
-static void add_counts(const struct outpost *op, struct outposts_counts *to)
-{
-	const _Atomic uint64_t *n = op->shared->n;
-
-	to->judged += atomic_load(&n[OUTPOST_JUDGED]);
-	to->found += atomic_load(&n[OUTPOST_FOUND]);
-	to->refused += atomic_load(&n[OUTPOST_REFUSED]);
-	to->unreadable += atomic_load(&n[OUTPOST_UNREADABLE]);
-	to->late += atomic_load(&n[OUTPOST_LATE]) + atomic_load(&n[OUTPOST_UNREAD]);
-	to->lost += atomic_load(&n[OUTPOST_LOST_NEWS]) + atomic_load(&n[OUTPOST_UNTOLD]) + atomic_load(&n[OUTPOST_UNHELD]);
-}
-
 static void tell_of_silence(struct outpost *op, nsec_t now)
 {
-	const bool silent = outpost_silence(op, now) > SILENT_NSEC;
+	const bool silent = outpost_silence(op, now) > OUTPOST_SILENT_NSEC;
 
 	if (silent == op->told_silent || op->retired)
 		return;
@@ -180,7 +166,7 @@ static void look(struct outposts *o)
 			at = &op->next;
 			continue;
 		}
-		add_counts(op, &o->past);
+		outpost_add_counts(op, &o->past);
 		*at = op->next;
 		(void)outpost_free(op);
 	}
@@ -235,107 +221,6 @@ void outposts_stop(struct outposts *o)
 void outposts_leave(struct outposts *o)
 {
 	o->left = true;
-}
-
-/* --- what is said of them ----------------------------------------------------------------- */
-
-static const char *describe(struct outposts *o, const struct outpost *op, nsec_t now)
-{
-	const nsec_t silence = outpost_silence(op, now);
-	struct outposts_counts n = {0};
-	int len;
-
-	add_counts(op, &n);
-	len = snprintf(o->text, sizeof(o->text), "%llu judged, %llu malicious, %llu opens refused",
-	               (unsigned long long)n.judged, (unsigned long long)n.found,
-	               (unsigned long long)n.refused);
-	if (n.unreadable)
-		len += snprintf(o->text + len, sizeof(o->text) - (size_t)len, ", %llu unreadable",
-		                (unsigned long long)n.unreadable);
-	if (n.late)
-		len += snprintf(o->text + len, sizeof(o->text) - (size_t)len, ", %llu late",
-		                (unsigned long long)n.late);
-	if (silence > SILENT_NSEC)
-		(void)snprintf(o->text + len, sizeof(o->text) - (size_t)len,
-		               "; its server has not answered for %llu s",
-		               (unsigned long long)(silence / NSEC_PER_SEC));
-	return o->text;
-}
-
-/* Why it is not watched as it should be; NULL: it is. */
-static const char *trouble(struct outposts *o, const struct outpost *op, nsec_t now)
-{
-	if (op->why[0] && !outpost_active(op))
-		return op->why;
-	if (outpost_n_lost(op) >= OUTPOST_LOST_MAX && (op->blocking || !outpost_active(op)))
-		return op->blocking ? "too many processes wait in the kernel for its server: opens are refused" :
-		                      "too many processes wait in the kernel for its server: nothing is judged";
-	if (op->blocking && op->marked && outpost_silence(op, now) > SILENT_NSEC + o->longest_timeout)
-		return "its server does not answer: opens are answered at their deadlines";
-	return NULL;
-}
-
-void outposts_row(struct outposts *o, struct coverage_row *row)
-{
-	const nsec_t now = clock_now();
-	const struct outpost *op;
-	const char *why;
-
-	if (!is_remote(row))
-		return;
-	op = find(o, row->dev);
-	if (!op) {
-		row->state = "failed";
-		(void)snprintf(o->text, sizeof(o->text),
-		               "%u network and FUSE file systems are watched, and no more", OUTPOSTS_MAX);
-		row->reason = count(o) >= OUTPOSTS_MAX ? o->text : "starting";
-		return;
-	}
-	if (op->closed) {
-		row->state = "unsupported";
-		row->reason = "it lets nobody in but who mounted it";
-		return;
-	}
-	why = trouble(o, op, now);
-	row->state = why ? "failed" : op->blocking ? OUTPOSTS_BLOCKING : OUTPOSTS_ASYNC;
-	row->reason = why ?: outpost_active(op) ? describe(o, op, now) : "starting";
-}
-
-const char *outposts_reason(struct outposts *o)
-{
-	const struct coverage *c = o->m->coverage;
-
-	for (size_t i = 0; i < coverage_n(c); i++) {
-		struct coverage_row row = *coverage_row(c, i);
-		if (!is_remote(&row))
-			continue;
-		outposts_row(o, &row);
-		if (strcmp(row.state, "failed") != 0)
-			continue;
-		(void)snprintf(o->reason, sizeof(o->reason), "%.200s (%.30s) is not watched: %.240s",
-		               row.mount_point, row.fs_type, row.reason);
-		return o->reason;
-	}
-	return NULL;
-}
-
-void outposts_counts(const struct outposts *o, struct outposts_counts *ret)
-{
-	*ret = o->past;
-	for (const struct outpost *op = o->first; op; op = op->next)
-		add_counts(op, ret);
-}
-
-void outposts_pids(const struct outposts *o, struct manager_pids *ret)
-{
-	for (const struct outpost *op = o->first; op; op = op->next) {
-		const struct station *s = outpost_active(op);
-
-		if (s && ret->n_outposts < MANAGER_OUTPOSTS_MAX)
-			ret->outpost[ret->n_outposts++] = s->pid;
-		if (op->gate && ret->n_gates < MANAGER_OUTPOSTS_MAX)
-			ret->gate[ret->n_gates++] = op->gate;
-	}
 }
 
 bool outposts_has(const struct outposts *o, pid_t pid)
