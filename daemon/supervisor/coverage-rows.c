@@ -33,6 +33,7 @@ int rows_add(struct watch_row **rows, size_t *n, const struct mount_entry *e, de
 		return -ENOMEM;
 	*rows = grown;
 	row.row.dev = st_dev;
+	row.row.owner = e->owner;
 	row.row.behind_server = behind_server;
 	row.row.mount_point = strdup(e->mount_point);
 	row.row.fs_type = strdup(e->fs_type);

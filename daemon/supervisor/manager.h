@@ -133,6 +133,7 @@ void manager_counters(const struct manager *m, struct manager_counters *ret);
 struct coverage_row {
 	const char *mount_point, *fs_type, *state, *reason; /* state: protected, async, blocking, excluded, unsupported, failed */
 	dev_t dev;
+	uid_t owner;        /* who mounted it, of FUSE; of others root */
 	bool behind_server; /* a walk there may wait for a FUSE or network file system */
 	uint64_t namespace; /* inode of another mount namespace; 0: the one custosd was started in */
 	pid_t pid;          /* of a process in it */

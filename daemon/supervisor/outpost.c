@@ -95,7 +95,7 @@ int outpost_new(struct outposts *o, const struct coverage_row *row, bool blockin
 	if (!op)
 		return -ENOMEM;
 	*op = (struct outpost){
-		.all = o, .dev = row->dev, .blocking = blocking, .shared_fd = -1, .gate_control = -1};
+		.all = o, .dev = row->dev, .owner = row->owner, .blocking = blocking, .shared_fd = -1, .gate_control = -1};
 	for (unsigned i = 0; i < OUTPOST_PLACES; i++)
 		op->station[i] = (struct station){.op = op, .number = i, .control = -1};
 	op->mount_point = strdup(row->mount_point);

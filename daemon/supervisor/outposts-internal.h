@@ -24,6 +24,7 @@ struct outpost {
 	struct outpost *next;
 	char *mount_point, *fs_type;
 	dev_t dev;
+	uid_t owner;         /* who mounted it; root's are those of nobody else */
 	bool blocking;
 	bool marked;
 	bool closed;         /* it lets nobody in but who mounted it: FUSE without allow_other */
@@ -72,7 +73,8 @@ struct outposts {
 /* outposts.c */
 bool outposts_is_remote(const struct coverage_row *row);
 struct outpost *outposts_find(const struct outposts *o, dev_t dev); /* NULL: none */
-unsigned outposts_n(const struct outposts *o); /* those that need a place of OUTPOSTS_MAX */
+/* Why there is no place for another one of this owner; false: there is. */
+bool outposts_is_full(const struct outposts *o, uid_t owner, char *why, size_t size);
 
 /* outposts-told.c */
 void outpost_add_counts(const struct outpost *op, struct outposts_counts *to);

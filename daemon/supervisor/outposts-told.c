@@ -72,9 +72,8 @@ void outposts_row(struct outposts *o, struct coverage_row *row)
 	op = outposts_find(o, row->dev);
 	if (!op) {
 		row->state = "failed";
-		(void)snprintf(o->text, sizeof(o->text),
-		               "%u network and FUSE file systems are watched, and no more", OUTPOSTS_MAX);
-		row->reason = outposts_n(o) >= OUTPOSTS_MAX ? o->text : "starting";
+		row->reason = outposts_is_full(o, row->owner, o->text, sizeof(o->text)) ? o->text :
+		                                                                           "starting";
 		return;
 	}
 	if (op->closed) {

@@ -87,13 +87,30 @@ static void end_unwanted(struct outposts *o)
 			outpost_retire(op);
 }
 
-unsigned outposts_n(const struct outposts *o)
+/* What hangs keeps its place, and counts against its owner. */
+bool outposts_is_full(const struct outposts *o, uid_t owner, char *why, size_t size)
 {
-	unsigned n = 0;
+	unsigned n = 0, n_users = 0, n_user = 0;
 
-	for (const struct outpost *op = o->first; op; op = op->next)
-		n += op->retired ? outpost_n_lost(op) > 0 : !op->closed;
-	return n;
+	for (const struct outpost *op = o->first; op; op = op->next) {
+		const bool counts = op->retired ? outpost_n_lost(op) > 0 : !op->closed;
+
+		n += counts;
+		n_users += counts && op->owner != 0;
+		n_user += counts && op->owner == owner;
+	}
+	if (n >= OUTPOSTS_MAX)
+		(void)snprintf(why, size, "%u network and FUSE file systems are watched, and no more",
+		               OUTPOSTS_MAX);
+	else if (owner != 0 && n_user >= OUTPOSTS_USER_MAX)
+		(void)snprintf(why, size, "%u that uid %u has mounted are watched, and no more of one user",
+		               OUTPOSTS_USER_MAX, owner);
+	else if (owner != 0 && n_users >= OUTPOSTS_USERS_MAX)
+		(void)snprintf(why, size, "%u that users have mounted are watched, and no more",
+		               OUTPOSTS_USERS_MAX);
+	else
+		return false;
+	return true;
 }
 
 static void begin(struct outposts *o, const struct coverage_row *row)
@@ -117,7 +134,8 @@ static void begin_wanted(struct outposts *o)
 	for (size_t i = 0; i < coverage_n(c); i++) {
 		const struct coverage_row *row = coverage_row(c, i);
 
-		if (outposts_is_remote(row) && !outposts_find(o, row->dev) && outposts_n(o) < OUTPOSTS_MAX)
+		if (outposts_is_remote(row) && !outposts_find(o, row->dev) &&
+		    !outposts_is_full(o, row->owner, o->text, sizeof(o->text)))
 			begin(o, row);
 	}
 }

@@ -10,6 +10,10 @@
 
 /* File systems at once: each has a copy of the rules in memory. */
 #define OUTPOSTS_MAX 8
+/* Of those, for what users have mounted: of all users together, and of each. The rest is for root's mounts alone, or users
+ * could have them left out. */
+#define OUTPOSTS_USERS_MAX 4
+#define OUTPOSTS_USER_MAX  2
 
 /* States of such a row before outposts_row() has looked at it. */
 #define OUTPOSTS_ASYNC    "async"

@@ -14,6 +14,7 @@ struct mount_entry {
 	char *fs_type;
 	bool read_only;
 	bool private;       /* FUSE that lets nobody in but who mounted it */
+	uid_t owner;        /* who mounted it: user_id= of FUSE; of all others root */
 };
 
 struct mount_list {

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libmount/libmount.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -66,6 +67,20 @@ static int append_server(struct mount_list *l)
 	return 0;
 }
 
+/* The kernel says it of FUSE alone; what else there is, root has mounted. */
+static uid_t owner_of(const char *fs_type, const char *options)
+{
+	char *value, *end;
+	unsigned long uid;
+	size_t len;
+
+	if (strncmp(fs_type, "fuse", 4) != 0 || !options ||
+	    mnt_optstr_get_option(options, "user_id", &value, &len) != 0 || !len)
+		return 0;
+	uid = strtoul(value, &end, 10);
+	return end == value + len ? (uid_t)uid : 0;
+}
+
 static int append(struct mount_list *l, struct libmnt_fs *fs)
 {
 	const char *options = mnt_fs_get_fs_options(fs);
@@ -76,6 +91,7 @@ static int append(struct mount_list *l, struct libmnt_fs *fs)
 		.fs_type = strdup(mnt_fs_get_fstype(fs) ?: ""),
 		.read_only = options && mnt_fs_match_options(fs, "ro"),
 		.private = is_private(fs, options),
+		.owner = owner_of(mnt_fs_get_fstype(fs) ?: "", options),
 	};
 	struct mount_entry *items = reallocarray(l->items, l->n + 1, sizeof(*items));
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""fuse-files.py DIR [TYPE [alone|mine]]: a FUSE file system at DIR whose files are in memory and can be written.
+"""fuse-files.py DIR [TYPE [alone|mine|UID]]: a FUSE file system at DIR whose files are in memory and can be written.
 
 One directory. TYPE becomes "fuse.TYPE"; alone: for uid 65534 and nobody else, root included; mine: for root
-alone. Lines on standard input: `answer all`; `answer none` (questions are taken, and
+alone; UID: mounted by that user, for all. Lines on standard input: `answer all`; `answer none` (questions are taken, and
 nobody hears of them: who asked cannot even be killed); `hang NAME` (questions about that file alone); `put NAME TEXT`
 (what another client of the server would do: no kernel hears of it); `end` (detach, end the connection, which ends all
 waits; so does the end of this process). Prints "ready" when it is mounted, and each command once it is obeyed.
@@ -169,8 +169,9 @@ def obey(line, hung):
 def main():
     where, kind = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None
     fuse = os.open("/dev/fuse", os.O_RDWR)
+    whom = sys.argv[3] if sys.argv[3:] else "0"
     whom = {"alone": "user_id=65534,group_id=65534", "mine": "user_id=0,group_id=0"}.get(
-        (sys.argv[3:] or [None])[0], "user_id=0,group_id=0,allow_other")
+        whom, f"user_id={whom},group_id={whom},allow_other")
     options = f"fd={fuse},rootmode=40000,{whom}".encode()
     fs_type = ("fuse." + kind if kind else "fuse").encode()
     if libc.mount(b"files", where.encode(), fs_type, MS_NOSUID | MS_NODEV, options) != 0:

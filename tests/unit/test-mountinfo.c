@@ -73,6 +73,28 @@ START_TEST(mountinfo_read_private_fuse)
 }
 END_TEST
 
+START_TEST(mountinfo_read_fuse_has_its_owner)
+{
+	_cleanup_(mount_list_deinit) struct mount_list l = {0};
+	int fd = file_of("30 1 0:50 / /a rw shared:1 - fuse.sshfs x rw,user_id=1000,group_id=1000,allow_other\n"
+	                 "31 1 0:51 / /b rw - fuse x rw,user_id=0,group_id=0\n"
+	                 "32 1 0:52 / /c rw,user_id=7 - nfs4 x rw,user_id=7\n"
+	                 "33 1 0:53 / /d rw - fuse x rw,group_id=5\n"
+	                 "34 1 0:54 / /e rw - fuse x rw,user_id=4294967294,group_id=5\n"
+	                 "35 1 0:55 / /f rw - fuse x rw,user_id=12x,group_id=5\n");
+
+	ck_assert_int_eq(mountinfo_read(fd, &l), 0);
+	ck_assert_uint_eq(l.n, 6);
+	ck_assert_uint_eq(l.items[0].owner, 1000);
+	ck_assert_uint_eq(l.items[1].owner, 0);
+	ck_assert_uint_eq(l.items[2].owner, 0);
+	ck_assert_uint_eq(l.items[3].owner, 0);
+	ck_assert_uint_eq(l.items[4].owner, 4294967294U);
+	ck_assert_uint_eq(l.items[5].owner, 0);
+	(void)close(fd);
+}
+END_TEST
+
 START_TEST(mountinfo_read_twice_starts_over)
 {
 	struct mount_list a = {0}, b = {0};
@@ -212,6 +234,7 @@ START_TEST(mount_asks_server_on_the_way_or_at_its_end)
 END_TEST
 
 UNIT_MAIN("mountinfo", mountinfo_read_fields_escapes_and_order, mountinfo_read_private_fuse,
+          mountinfo_read_fuse_has_its_owner,
           mountinfo_read_twice_starts_over, mountinfo_read_empty_is_no_mount,
           mountinfo_read_bad_descriptor_fails_and_keeps_none,
           mountinfo_read_max_at_the_limit_and_one_past, mount_class_of_each_kind,
