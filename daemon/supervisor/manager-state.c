@@ -128,6 +128,7 @@ size_t manager_reasons(const struct manager *m, const char **reasons, size_t max
 		group_warning(m),
 		m->mark_error,
 		outposts_reason(m->outposts),
+		outposts_idle(m->outposts),
 		foreign_reason(m->foreign),
 		canary_reason(m->canary),
 		rivals_reason(m->rivals),

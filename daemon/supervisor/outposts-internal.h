@@ -65,6 +65,7 @@ struct outposts {
 	unsigned n_old;
 	char text[512];      /* outposts_row() */
 	char reason[512];    /* outposts_reason() */
+	char idle[512];      /* outposts_idle() */
 };
 
 /* A server that has not answered for so long is worth a word. */

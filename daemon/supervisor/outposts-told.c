@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "custos/clock.h"
+#include "custos/mountinfo.h"
 
 #include "daemon/supervisor/coverage.h"
 
@@ -102,6 +103,46 @@ const char *outposts_reason(struct outposts *o)
 		return o->reason;
 	}
 	return NULL;
+}
+
+/* --- Blocking= ---------------------------------------------------------------------------- */
+
+/* NULL: it has an effect. */
+static const char *why_idle(const struct outposts *o, const char *entry)
+{
+	const struct coverage *c = o->m->coverage;
+	const char *why = *entry == '/' ? "no file system that is watched is mounted there" :
+	                                  "no file system of this type is watched";
+
+	for (size_t i = 0; i < coverage_n(c); i++) {
+		const struct coverage_row *row = coverage_row(c, i);
+
+		if (strcmp(entry, row->mount_point) != 0 && strcmp(entry, row->fs_type) != 0)
+			continue;
+		if (strcmp(row->state, OUTPOSTS_BLOCKING) == 0)
+			return NULL;
+		why = mount_class_of(row->fs_type) == MOUNT_REMOTE ?
+		              "the policy leaves it out (nowatch)" :
+		              "it is no network or FUSE file system: opens wait there anyway where it is "
+		              "watched";
+	}
+	return why;
+}
+
+const char *outposts_idle(struct outposts *o)
+{
+	const struct strlist *all = &o->m->conf.blocking;
+	size_t len = 0;
+
+	for (size_t i = 0; i < all->n && len < sizeof(o->idle); i++) {
+		const char *why = why_idle(o, all->items[i]);
+
+		if (why)
+			len += (size_t)snprintf(o->idle + len, sizeof(o->idle) - len,
+			                        "%sBlocking=%.200s has no effect: %s", len ? "; " : "",
+			                        all->items[i], why);
+	}
+	return len ? o->idle : NULL;
 }
 
 void outposts_counts(const struct outposts *o, struct outposts_counts *ret)

@@ -43,6 +43,9 @@ void outposts_row(struct outposts *o, struct coverage_row *row);
 /* Why something that should be watched is not; NULL: all is. Valid until the next call. */
 const char *outposts_reason(struct outposts *o);
 
+/* An entry of Blocking= that has no effect, and why; NULL: all have. Valid until the next call. */
+const char *outposts_idle(struct outposts *o);
+
 /* Sums over all that there have been since custosd started. */
 struct outposts_counts {
 	uint64_t judged, found, refused, unreadable, late, lost;
