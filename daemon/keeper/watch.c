@@ -27,6 +27,11 @@
 /* Past its deadline for so long without using the CPU: it waits in the kernel (lost.c).
  */
 #define BLOCKED_AFTER_NSEC (5 * NSEC_PER_SEC)
+/* All bytes in memory and for so long, or half a deadline, without the CPU: no disk is to blame, it
+ * waits for what will not come. One of many on a busy machine has had a turn by then; more than a
+ * 64th of the time is a turn. */
+#define FROZEN_LEAST_NSEC (500 * NSEC_PER_MSEC)
+#define FROZEN_CPU_SHARE  64
 /* A scanner that has just been cloned has this long to start its threads and seal
  * itself. */
 #define SEAL_PATIENCE_NSEC (5 * NSEC_PER_SEC)
@@ -107,32 +112,45 @@ static const struct slot *late_scan(struct keeper *k, const struct child *c, nse
 	return oldest;
 }
 
-/* libyara's time-out is not hard: a rule can keep a worker for good. It uses the CPU then, its
- * share among all scans of the process. One that was given none is not blamed, nor, for a while,
- * one that waits for a disk. */
+/* Of a scan that is late since @c->stuck_since: will it go on for good?
+ *
+ * libyara's time-out is not hard: a rule can keep a worker. It uses the CPU then, its share among
+ * all scans of the process. One that was given less is not blamed, nor, for a while, one that waits
+ * for a disk. */
+static bool is_hopeless(struct keeper *k, const struct child *c, unsigned n_scans)
+{
+	const nsec_t patience = share(k, 4, MOST_NSEC);
+	const nsec_t frozen = MAX(share(k, 2, BLOCKED_AFTER_NSEC), FROZEN_LEAST_NSEC);
+	const nsec_t waited = k->own_time - c->stuck_since;
+	nsec_t used;
+
+	if (waited >= BLOCKED_AFTER_NSEC)
+		return true;
+	if (!(c->stuck_scan & SLOT_WORK_RULES) || waited < patience)
+		return false;
+	used = cpu_time(c->pid) - c->stuck_cpu;
+	return used >= n_scans * patience / 2 ||
+	       (waited >= frozen && used < waited / FROZEN_CPU_SHARE);
+}
+
 static bool is_stuck(struct keeper *k, struct child *c, unsigned place, nsec_t now)
 {
 	unsigned n_scans;
 	const struct slot *slot = late_scan(k, c, now, &n_scans);
 	const nsec_t began = slot ? atomic_load(&slot->work_began) : 0;
-	const nsec_t patience = share(k, 4, MOST_NSEC);
 
 	if (began == 0) {
 		c->stuck_scan = 0;
 		return false;
 	}
-	/* The bit may be set meanwhile. */
-	if (c->stuck_scan != (began | SLOT_WORK_RULES)) {
-		c->stuck_scan = began | SLOT_WORK_RULES;
+	/* When the rules begin the count does, too: until then it may have been the disk. */
+	if (c->stuck_scan != began) {
+		c->stuck_scan = began;
 		c->stuck_since = k->own_time;
 		c->stuck_cpu = cpu_time(c->pid);
 		return false;
 	}
-	if (k->own_time - c->stuck_since < patience)
-		return false;
-	if (!(began & SLOT_WORK_RULES &&
-	      cpu_time(c->pid) - c->stuck_cpu >= n_scans * patience / 2) &&
-	    k->own_time - c->stuck_since < BLOCKED_AFTER_NSEC)
+	if (!is_hopeless(k, c, n_scans))
 		return false;
 	atomic_store(&k->shared->place[place].crash_slot,
 	             slot_index(shared_slots(k->shared), slot) + 1);
