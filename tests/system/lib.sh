@@ -211,8 +211,14 @@ config_policy() { mkdir -p -m 0755 "$CONF/policy.d" && write_file "$CONF/policy.
 
 ctl() { timeout -k 1 "${CTL_SECONDS:-20}" "$CUSTOSCTL" --socket "$SOCKET" "$@"; }
 status_json() { ctl --json=short status 2>/dev/null; }
-# status_get JQ_EXPRESSION
-status_get() { status_json | jq -r "$1" 2>/dev/null; }
+# status_get JQ_EXPRESSION; a plain field, perhaps with a number for when it is missing, without jq
+status_get() {
+	if [[ $1 =~ ^((\.[A-Za-z]+)+)(\ //\ ([0-9]+))?$ ]]; then
+		"$HELPERS/status-get" "$SOCKET" "${BASH_REMATCH[1]}" ${BASH_REMATCH[4]:+"${BASH_REMATCH[4]}"} 2>/dev/null
+	else
+		status_json | jq -r "$1" 2>/dev/null
+	fi
+}
 state_is() { [ "$(status_get .state)" = "$1" ]; }
 scanner_pid() { status_get '.processes.scanner // 0'; }
 # new_scanner OLD: a scanner with another pid runs.
