@@ -214,24 +214,6 @@ START_TEST(admit_expired_and_later_engine_refused)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *suite = suite_create("bundle-state");
-	TCase *tc = tcase_create("bundle-state");
-	SRunner *sr = srunner_create(suite);
-	int failed;
-
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, note_never_goes_down);
-	tcase_add_test(tc, note_records_at_limit_and_past);
-	tcase_add_test(tc, store_and_load_keep_everything);
-	tcase_add_test(tc, parse_damage_is_noticed);
-	tcase_add_test(tc, admit_older_serial_refused);
-	tcase_add_test(tc, admit_after_stolen_key_was_masked);
-	tcase_add_test(tc, admit_expired_and_later_engine_refused);
-	suite_add_tcase(suite, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
-}
+UNIT_MAIN_WITH(setup, teardown, "bundle-state", note_never_goes_down, note_records_at_limit_and_past,
+               store_and_load_keep_everything, parse_damage_is_noticed, admit_older_serial_refused,
+               admit_after_stolen_key_was_masked, admit_expired_and_later_engine_refused)

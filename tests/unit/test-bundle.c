@@ -331,35 +331,9 @@ START_TEST(floor_highest_of_the_channel)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *suite = suite_create("bundle");
-	TCase *tc = tcase_create("bundle");
-	SRunner *sr = srunner_create(suite);
-	const TTest *const cases[] = {
-		read_whole_bundle_is_verified,
-		read_each_key_counts_once,
-		read_masked_key_counts_no_more,
-		keys_wrong_ones_are_errors,
-		read_changed_byte_rejected,
-		check_folder_must_be_what_manifest_says,
-		read_signatures_at_limit_and_past,
-		read_names_at_limit_and_past,
-		copy_whole_bundle_is_whole,
-		copy_too_large_refused_before_it_is_copied,
-		copy_manifest_at_limit_and_past,
-		copy_pipe_does_not_block,
-		floor_highest_of_the_channel,
-	};
-	int failed;
-
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_set_timeout(tc, 60);
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-		tcase_add_test(tc, cases[i]);
-	suite_add_tcase(suite, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
-}
+UNIT_MAIN_WITH(setup, teardown, "bundle", read_whole_bundle_is_verified, read_each_key_counts_once,
+               read_masked_key_counts_no_more, keys_wrong_ones_are_errors, read_changed_byte_rejected,
+               check_folder_must_be_what_manifest_says, read_signatures_at_limit_and_past,
+               read_names_at_limit_and_past, copy_whole_bundle_is_whole,
+               copy_too_large_refused_before_it_is_copied, copy_manifest_at_limit_and_past,
+               copy_pipe_does_not_block, floor_highest_of_the_channel)

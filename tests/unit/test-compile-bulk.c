@@ -429,30 +429,8 @@ START_TEST(parse_is_strict)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *s = suite_create("compile-bulk");
-	TCase *tc = tcase_create("compile-bulk");
-	SRunner *sr;
-	int failed;
-
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_set_timeout(tc, 60);
-	tcase_add_test(tc, make_first_bulk_is_new);
-	tcase_add_test(tc, make_small_lists_alone_have_no_bulk);
-	tcase_add_test(tc, make_same_lists_share_the_bulk);
-	tcase_add_test(tc, make_one_more_and_one_less_share_the_bulk);
-	tcase_add_test(tc, make_shares_up_to_a_sixteenth_of_change);
-	tcase_add_test(tc, make_one_size_of_a_digest_can_go);
-	tcase_add_test(tc, make_another_name_is_told);
-	tcase_add_test(tc, make_ignored_names_and_allowed_files_count);
-	tcase_add_test(tc, make_nothing_else_is_taken_for_a_bulk);
-	tcase_add_test(tc, make_wrong_lines_are_told_once);
-	tcase_add_test(tc, parse_is_strict);
-	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
-}
+UNIT_MAIN_WITH(setup, teardown, "compile-bulk", make_first_bulk_is_new, make_small_lists_alone_have_no_bulk,
+               make_same_lists_share_the_bulk, make_one_more_and_one_less_share_the_bulk,
+               make_shares_up_to_a_sixteenth_of_change, make_one_size_of_a_digest_can_go,
+               make_another_name_is_told, make_ignored_names_and_allowed_files_count,
+               make_nothing_else_is_taken_for_a_bulk, make_wrong_lines_are_told_once, parse_is_strict)

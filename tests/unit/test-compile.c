@@ -242,27 +242,8 @@ START_TEST(build_ended_by_a_signal_leaves_the_name_of_the_file)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *s = suite_create("compile");
-	TCase *tc = tcase_create("compile");
-	SRunner *sr;
-	int failed;
-
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_set_timeout(tc, 60);
-	tcase_add_test(tc, add_yara_folder_takes_its_rules_in_order);
-	tcase_add_test(tc, add_untrusted_inputs_are_refused);
-	tcase_add_test(tc, add_yara_file_too_large_is_refused);
-	tcase_add_test(tc, add_hash_list_too_large_is_refused);
-	tcase_add_test(tc, build_inside_the_seal_makes_an_image_that_loads);
-	tcase_add_test(tc, build_with_any_error_reports_all_and_makes_no_image);
-	tcase_add_test(tc, build_without_inputs_is_an_empty_rule_set);
-	tcase_add_test(tc, build_ended_by_a_signal_leaves_the_name_of_the_file);
-	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
-}
+UNIT_MAIN_WITH(setup, teardown, "compile", add_yara_folder_takes_its_rules_in_order,
+               add_untrusted_inputs_are_refused, add_yara_file_too_large_is_refused,
+               add_hash_list_too_large_is_refused, build_inside_the_seal_makes_an_image_that_loads,
+               build_with_any_error_reports_all_and_makes_no_image, build_without_inputs_is_an_empty_rule_set,
+               build_ended_by_a_signal_leaves_the_name_of_the_file)

@@ -135,25 +135,9 @@ START_TEST(coverage_path_devices_are_those_of_the_mounts)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *s = suite_create("coverage-path");
-	TCase *tc = tcase_create("coverage-path");
-	SRunner *sr;
-	int failed;
-
-	/* in the child that runs a case: the filter ends with it */
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, coverage_path_open_a_directory_opens);
-	tcase_add_test(tc, coverage_path_open_link_on_the_way_is_not_followed);
-	tcase_add_test(tc, coverage_path_open_last_link_is_not_followed);
-	tcase_add_test(tc, coverage_path_open_mount_that_is_not_listed_is_not_asked);
-	tcase_add_test(tc, coverage_path_open_what_is_gone_is_told);
-	tcase_add_test(tc, coverage_path_devices_are_those_of_the_mounts);
-	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
-}
+/* setup() in the child that runs a case: the filter ends with it. */
+UNIT_MAIN_WITH(setup, teardown, "coverage-path", coverage_path_open_a_directory_opens,
+               coverage_path_open_link_on_the_way_is_not_followed,
+               coverage_path_open_last_link_is_not_followed,
+               coverage_path_open_mount_that_is_not_listed_is_not_asked,
+               coverage_path_open_what_is_gone_is_told, coverage_path_devices_are_those_of_the_mounts)

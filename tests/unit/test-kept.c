@@ -24,6 +24,7 @@ static void setup(void)
 {
 	(void)snprintf(dir, sizeof(dir), "/tmp/custos-test-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(dir));
+	ck_assert_int_eq(engine_global_init(), 0);
 }
 
 static void teardown(void)
@@ -290,35 +291,8 @@ START_TEST(kept_take_size_at_the_limit_is_copied_and_past_it_is_not)
 }
 END_TEST
 
-int main(void)
-{
-	const TTest *const cases[] = {
-		key_of_same_inputs_is_same,
-		key_of_any_other_input_is_other,
-		key_of_other_programs_or_names_is_other,
-		key_programs_finds_both_files,
-		key_holds_list_that_changed_is_noticed,
-		kept_take_its_key_is_copied,
-		kept_take_other_key_or_none_is_refused,
-		kept_take_any_byte_changed_is_refused,
-		kept_take_other_length_is_refused,
-		kept_take_size_at_the_limit_is_copied_and_past_it_is_not,
-	};
-	Suite *s = suite_create("kept");
-	TCase *tc = tcase_create("kept");
-	SRunner *sr;
-	int failed;
-
-	if (engine_global_init() < 0)
-		return 1;
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_set_timeout(tc, 60);
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		tcase_add_test(tc, cases[i]);
-	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
-}
+UNIT_MAIN_WITH(setup, teardown, "kept", key_of_same_inputs_is_same, key_of_any_other_input_is_other,
+               key_of_other_programs_or_names_is_other, key_programs_finds_both_files,
+               key_holds_list_that_changed_is_noticed, kept_take_its_key_is_copied,
+               kept_take_other_key_or_none_is_refused, kept_take_any_byte_changed_is_refused,
+               kept_take_other_length_is_refused, kept_take_size_at_the_limit_is_copied_and_past_it_is_not)
