@@ -25,6 +25,7 @@
 #define TIMES      3 /* the least counts: the others had cold caches */
 #define SUSPECT_NSEC (2 * NSEC_PER_MSEC)
 #define PLAIN_NSEC   (100 * NSEC_PER_MSEC) /* no cache makes that, and it is not spent twice */
+#define PROBE_NSEC   (2 * NSEC_PER_MSEC) /* for one probe of the dear rules of a file */
 #define BASE_TEXT_BYTES 4096
 #define MIB_BYTES  ((uint64_t)1 << 20)
 
@@ -95,11 +96,18 @@ static int on_message(YR_SCAN_CONTEXT *context, int message, void *data, void *u
 	return CALLBACK_CONTINUE;
 }
 
-/* One scan of @len bytes. @mask: modules that were loaded are added. */
-static nsec_t scan(const struct costs *c, YR_RULES *rules, size_t len, unsigned times,
-                   unsigned *mask)
+/* How to measure. */
+struct way {
+	size_t len;     /* of the blend */
+	unsigned times; /* the least counts */
+	nsec_t plain;   /* what took so long is not measured again */
+};
+
+/* @mask: modules that were loaded are added. */
+static nsec_t scan(const struct costs *c, YR_RULES *rules, const struct way *way, unsigned *mask)
 {
 	nsec_t least = UINT64_MAX, began;
+	unsigned times = way->times;
 	YR_SCANNER *yr;
 
 	if (yr_scanner_create(rules, &yr) != ERROR_SUCCESS)
@@ -110,10 +118,10 @@ static nsec_t scan(const struct costs *c, YR_RULES *rules, size_t len, unsigned 
 		yr->entry_point = YR_UNDEFINED;
 		yr->timeout = RULES_TRIAL_FILE_NSEC;
 		began = clock_thread();
-		if (yr_scanner_scan_mem(yr, c->blend, len) != ERROR_SUCCESS)
+		if (yr_scanner_scan_mem(yr, c->blend, way->len) != ERROR_SUCCESS)
 			times = 0; /* too long, or broken: the time it took counts */
 		least = MIN(least, clock_thread() - began);
-		if (least > PLAIN_NSEC)
+		if (least > way->plain)
 			break;
 	}
 	yr_scanner_destroy(yr);
@@ -147,6 +155,7 @@ static void write_base(unsigned mask, char text[BASE_TEXT_BYTES])
 /* 0: not known. */
 static nsec_t measure_base(const struct costs *c, unsigned mask, size_t len)
 {
+	const struct way way = {len, TIMES, PLAIN_NSEC};
 	char text[BASE_TEXT_BYTES];
 	YR_COMPILER *compiler;
 	YR_RULES *rules;
@@ -157,7 +166,7 @@ static nsec_t measure_base(const struct costs *c, unsigned mask, size_t len)
 		return 0;
 	if (yr_compiler_add_string(compiler, text, NULL) == 0 &&
 	    yr_compiler_get_rules(compiler, &rules) == ERROR_SUCCESS) {
-		nsec = scan(c, rules, len, TIMES, &mask);
+		nsec = scan(c, rules, &way, &mask);
 		(void)yr_rules_destroy(rules);
 	}
 	yr_compiler_destroy(compiler);
@@ -177,16 +186,17 @@ static nsec_t base(struct costs *c, unsigned mask, size_t len)
 	return b.nsec;
 }
 
-static nsec_t measure(struct costs *c, YR_RULES *rules, size_t len, unsigned times)
+static nsec_t measure(struct costs *c, YR_RULES *rules, struct way way)
 {
 	unsigned mask = 0;
 	nsec_t nsec, none;
 
-	if (len == 0)
+	way.len = MIN(way.len, c->len);
+	if (way.len == 0)
 		return 0;
-	nsec = scan(c, rules, len, times, &mask);
-	none = base(c, mask, len);
-	return nsec > none ? (nsec - none) * MIB_BYTES / len : 0;
+	nsec = scan(c, rules, &way, &mask);
+	none = base(c, mask, way.len);
+	return nsec > none ? (nsec - none) * MIB_BYTES / way.len : 0;
 }
 
 void costs_screen(struct costs *c, size_t i, YR_RULES *rules, bool pe)
@@ -198,9 +208,10 @@ void costs_screen(struct costs *c, size_t i, YR_RULES *rules, bool pe)
 	/* A budget that some are not held to would be none. */
 	if (c->len == 0 || (c->ask->budget == 0 && c->spent >= COST_SCREEN_NSEC))
 		return;
-	nsec = measure(c, rules, MIN(c->len, COST_SCREEN_BYTES), 1);
+	nsec = measure(c, rules, (struct way){COST_SCREEN_BYTES, 1, PLAIN_NSEC});
 	if (nsec > SUSPECT_NSEC && nsec < PLAIN_NSEC) /* or the caches were cold */
-		nsec = MIN(nsec, measure(c, rules, MIN(c->len, COST_SCREEN_BYTES), TIMES));
+		nsec = MIN(nsec, measure(c, rules,
+		                         (struct way){COST_SCREEN_BYTES, TIMES, PLAIN_NSEC}));
 	if (!pe || nsec > cost->nsec) {
 		cost->nsec = nsec;
 		cost->pe = pe;
@@ -211,5 +222,18 @@ void costs_screen(struct costs *c, size_t i, YR_RULES *rules, bool pe)
 
 nsec_t costs_measure(struct costs *c, YR_RULES *rules)
 {
-	return measure(c, rules, c->len, TIMES);
+	return measure(c, rules, (struct way){c->len, TIMES, PLAIN_NSEC});
+}
+
+size_t costs_probe_len(const struct costs *c, nsec_t per_mib)
+{
+	const nsec_t whole = per_mib * c->len / MIB_BYTES;
+	const size_t least = MIN(c->len, COST_PROBE_BYTES);
+
+	return whole <= PROBE_NSEC ? c->len : MAX(least, c->len * PROBE_NSEC / whole);
+}
+
+nsec_t costs_probe(struct costs *c, YR_RULES *rules, size_t len)
+{
+	return measure(c, rules, (struct way){len, TIMES, PROBE_NSEC});
 }

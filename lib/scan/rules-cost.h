@@ -20,6 +20,8 @@
 #define COST_BLEND_BYTES  ((size_t)256 << 10)
 #define COST_SCREEN_BYTES ((size_t)64 << 10) /* of it, for all files */
 
+#define COST_PROBE_BYTES  ((size_t)8 << 10) /* of it at least, for the rules of a dear file */
+
 /* CPU time for all files, when there is no budget to keep, and for the rules of the dearest:
  * an eighth of it for one file. */
 #define COST_SCREEN_NSEC (2 * NSEC_PER_SEC)
@@ -65,3 +67,10 @@ void costs_screen(struct costs *c, size_t i, YR_RULES *rules, bool pe);
 
 /* What @rules cost for a MiB of the blend, measured at length. */
 nsec_t costs_measure(struct costs *c, YR_RULES *rules);
+
+/* How much of the blend to try rules on of which all @per_mib together cost so much: less of
+ * it the dearer they are, so that halving them comes to its end in the time there is. */
+size_t costs_probe_len(const struct costs *c, nsec_t per_mib);
+
+/* What @rules cost for a MiB, by the first @len bytes of the blend. */
+nsec_t costs_probe(struct costs *c, YR_RULES *rules, size_t len);

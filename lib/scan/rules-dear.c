@@ -28,7 +28,8 @@ struct look {
 	struct job *job;
 	const struct rules_source *source;
 	struct pick pick;
-	nsec_t least; /* of a rule that is told */
+	size_t len;   /* of the blend that is tried */
+	nsec_t least; /* of a rule that is told, on so much of it */
 	nsec_t end;
 	unsigned n_probes;
 	struct dear_rule {
@@ -65,7 +66,7 @@ static nsec_t probe(struct look *l, size_t first, size_t end)
 		l->error = r;
 	if (r < 0)
 		return end - first > 1 ? UINT64_MAX : 0;
-	nsec = costs_measure(l->costs, rules);
+	nsec = costs_probe(l->costs, rules, l->len);
 	(void)yr_rules_destroy(rules);
 	return nsec;
 }
@@ -89,18 +90,34 @@ static void search(struct look *l, size_t first, size_t end)
 	search(l, middle, end);
 }
 
+/* The beginning of the blend is not as the whole: what rules cost on it is their share. */
+static void scale(struct look *l, nsec_t cost, nsec_t begin)
+{
+	for (size_t i = 0; i < l->n; i++)
+		l->found[i].nsec = (nsec_t)((double)l->found[i].nsec * (double)cost / (double)begin);
+}
+
 /* The dear rules of a file that costs @cost in all. */
 static void find_rules(struct look *l, nsec_t cost)
 {
 	const size_t n = l->pick.n;
+	nsec_t begin = cost;
 
-	l->least = MAX(cost / 20, LEAST_NSEC);
 	if (n == 1) {
 		keep(l, 0, cost);
 		return;
 	}
+	l->len = costs_probe_len(l->costs, cost);
+	if (l->len < l->costs->len)
+		begin = probe(l, 0, n);
+	if (begin < cost / 4 || begin == UINT64_MAX) { /* what is dear comes later */
+		l->len = l->costs->len;
+		begin = cost;
+	}
+	l->least = MAX(begin / 20, LEAST_NSEC);
 	search(l, 0, n / 2);
 	search(l, n / 2, n);
+	scale(l, cost, begin);
 }
 
 static int report_rules(const struct look *l, const struct rules_row *of_file)
