@@ -137,7 +137,7 @@ static void print_facts(const struct engine_vars *vars, const char *path)
 
 static int match(struct bench *b, const char *path)
 {
-	char rule[RULE_NAME_BYTES];
+	struct rule_match match;
 	struct engine_vars vars;
 	enum rules_result result;
 	struct finding f;
@@ -152,7 +152,7 @@ static int match(struct bench *b, const char *path)
 	b->n_matches = 0;
 	engine_vars_set(&vars, b->with_names ? path : NULL, owner, buf, len);
 	result = rules_scan(b->scanner, buf, len, b->rs->uses & RULESET_USES_VARS ? vars.values : NULL,
-	                    clock_now() + LIMIT_SEC * NSEC_PER_SEC, rule);
+	                    clock_now() + LIMIT_SEC * NSEC_PER_SEC, &match);
 	print_facts(&vars, path);
 	if (result != RULES_CLEAN)
 		(void)printf("E %d %s\n", result, path);

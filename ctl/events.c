@@ -48,6 +48,7 @@ static void print_event(const struct ctl *ctl, json_t *e)
 	printf(" %s%s %s%s %s", out_style(ctl, style), action, verdict, out_reset(ctl),
 	       path);
 	print_optional(e, "rule", "rule");
+	print_optional(e, "ruleSet", "set");
 	print_optional(e, "member", "member");
 	print_optional(e, "reason", "reason");
 	printf(" pid=%" PRId64, out_int(e, "pid"));

@@ -12,6 +12,7 @@
 
 #include "client.h"
 #include "custos/cleanup.h"
+#include "custos/rules-set.h"
 #include "output.h"
 
 #define TOP_MAX 256
@@ -19,7 +20,7 @@
 int verb_rules(struct ctl *ctl, int argc, char **argv)
 {
 	if (argc < 2)
-		return ctl_error("'rules' takes cost");
+		return ctl_error("'rules' takes cost or sets");
 	return ctl_dispatch(ctl, rules_verbs, argc - 1, argv + 1);
 }
 
@@ -29,6 +30,8 @@ static const char *state_text(json_t *row)
 
 	if (strcmp(state, "overBudget") == 0)
 		return "left out: over RuleBudget=";
+	if (strcmp(state, "broken") == 0)
+		return "left out: broken";
 	if (strcmp(state, "unfit") == 0)
 		return "left out: failed the self-test";
 	return json_is_true(json_object_get(row, "windows")) ? "for Windows programs alone" :
@@ -139,7 +142,71 @@ static int verb_cost(struct ctl *ctl, int argc, char **argv)
 	return CTL_OK;
 }
 
+/* "all" says more than ten names. */
+static void print_names(struct table *t, json_t *names, size_t n_all)
+{
+	char text[256] = "";
+	size_t len = 0, i;
+	json_t *name;
+
+	json_array_foreach(names, i, name)
+	{
+		const char *s = json_string_value(name) ?: "";
+
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", i > 0 ? " " : "", s);
+		if (len >= sizeof(text))
+			break; /* cut */
+	}
+	table_printf(t, "%s", json_array_size(names) == n_all ? "all" : len > 0 ? text : "none");
+}
+
+static void print_sets(const struct ctl *ctl, json_t *sets)
+{
+	static const char *const heads[] = {"SET",   "PRIORITY", "GENERATION", "RULES",    "FILES",
+	                                    "LEFT OUT", "LEVEL", "MODULES",    "VARIABLES"};
+	_cleanup_(table_deinit) struct table t = {.n_columns = ARRAY_SIZE(heads)};
+	static const char *const numbers[] = {"priority", "generation", "rules", "files", "filesLeftOut"};
+	json_t *set;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(heads); i++)
+		table_printf(&t, "%s", heads[i]);
+	json_array_foreach(sets, i, set)
+	{
+		table_add(&t, out_text(set, "name"));
+		for (size_t k = 0; k < ARRAY_SIZE(numbers); k++)
+			table_printf(&t, "%" PRId64, out_int(set, numbers[k]));
+		table_add(&t, out_text(set, "level"));
+		print_names(&t, json_object_get(set, "modules"), N_RULES_MODULES);
+		print_names(&t, json_object_get(set, "variables"), N_RULES_SET_VARS);
+	}
+	table_print(&t, ctl);
+}
+
+static int verb_sets(struct ctl *ctl, int argc, char **argv)
+{
+	static const struct option options[] = {{0}};
+	json_t *reply = NULL, *sets;
+	int r;
+
+	if (getopt_long(argc, argv, "", options, NULL) >= 0 || !ctl_args_ok(argv[0], argc, 0, 0))
+		return CTL_ERROR;
+	r = client_call(ctl, "RuleSets", NULL, CLIENT_TIMEOUT_MSEC, &reply);
+	if (r != CTL_OK)
+		return r;
+	sets = json_object_get(reply, "sets");
+	if (ctl->json != CTL_JSON_OFF)
+		out_json(ctl, reply);
+	else if (json_array_size(sets) == 0)
+		printf("There are no YARA rules.\n");
+	else
+		print_sets(ctl, sets);
+	json_decref(reply);
+	return CTL_OK;
+}
+
 const struct verb rules_verbs[] = {
+	{"sets", "", "Sets of YARA rules: priorities, generations, what each may use", verb_sets},
 	{"cost", "[--top N]", "How the YARA rules were tried, and which are slow", verb_cost},
 	{0},
 };

@@ -47,7 +47,7 @@ static json_t *result_of(json_t *e)
 {
 	static const char *const keys[] = {"verdict", "rule",   "ruleBase64", "sha256",
 	                                   "size",    "reason", "usecSpent",  "member",
-	                                   "partial", "windows"};
+	                                   "partial", "windows", "ruleSet"};
 	json_t *o = json_object();
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {

@@ -75,7 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (f.partial || whole.verdict == VERDICT_ERROR)
 		return 0;
-	if (f.verdict != whole.verdict || strcmp(f.rule, whole.rule) != 0)
+	if (f.verdict != whole.verdict || strcmp(f.match.rule, whole.match.rule) != 0)
 		abort();
 	return 0;
 }

@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	engine_scan(e, &in, &f);
 	if (f.verdict == VERDICT_UNKNOWN || (f.verdict == VERDICT_CLEAN && f.size_bytes != size))
 		abort();
-	if (memchr(f.rule, '\0', sizeof(f.rule)) == NULL)
+	if (memchr(f.match.rule, '\0', sizeof(f.match.rule)) == NULL)
 		abort();
 	(void)close(in.fd);
 	return 0;

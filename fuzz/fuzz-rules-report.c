@@ -19,6 +19,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	memcpy(copy, data, size);
 	if (rules_report_open(copy, size, &r) == 0) {
+		for (uint32_t i = 0; i < r.n_sets; i++)
+			if (strlen(r.sets[i].set.name) >= RULE_SET_BYTES)
+				abort();
 		while (rules_report_next(&r, &at, &row)) {
 			n++;
 			if (strlen(row.file) + strlen(row.rule) + strlen(row.why) > size)

@@ -73,7 +73,7 @@ static void judge_all(struct engine *e, const struct canary *c, struct diag *d)
 			(void)diag_add(
 				d, "canary", 0,
 				"%s, which this host needs, is matched by rule %s",
-				path, f.rule);
+				path, f.match.rule);
 		else if (f.verdict == VERDICT_ERROR && f.reason != REASON_TOO_LARGE)
 			(void)diag_add(d, "canary", 0,
 			               "%s, which this host needs, %s: %s", path,

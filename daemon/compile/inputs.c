@@ -89,27 +89,31 @@ static int keep_source(struct inputs *in, const char *path, char *text, size_t l
 		free(file);
 		return -ENOMEM;
 	}
-	in->yara[in->n_yara++] = (struct rules_source){file, text, len};
+	in->yara[in->n_yara++] = (struct rules_source){file, text, len, in->set, 0};
 	in->yara_bytes += len;
 	return 0;
 }
 
-static bool is_known(const struct inputs *in, const char *path)
+static const struct rules_source *find_known(const struct inputs *in, const char *path)
 {
 	for (size_t i = 0; i < in->n_yara; i++)
 		if (strcmp(in->yara[i].file, path) == 0)
-			return true;
-	return false;
+			return &in->yara[i];
+	return NULL;
 }
 
 static int add_yara_file(struct inputs *in, int fd, const struct stat *st,
                          const char *path, struct diag *d)
 {
+	const struct rules_source *known = find_known(in, path);
 	_cleanup_(freep) char *text = NULL;
 	size_t size = (size_t)st->st_size;
 	int r;
 
-	if (is_known(in, path)) /* given twice, or below two given folders */
+	if (known && known->set != in->set)
+		return diag_add(d, path, 0, "belongs to the rule set %s already",
+		                known->set ? known->set->name : "without a name");
+	if (known) /* given twice, or below two given folders */
 		return 0;
 	if (in->n_yara == INPUT_FILES_MAX)
 		return diag_add(d, path, 0, "more than %d files of rules",
@@ -207,6 +211,33 @@ int inputs_add_yara(struct inputs *in, const char *path, struct diag *d)
 	return add_yara_path(in, path, 0, d);
 }
 
+int inputs_use_set(struct inputs *in, const struct rules_set *set, struct diag *d)
+{
+	struct rules_set *own;
+
+	for (size_t i = 0; i < in->n_sets; i++) {
+		char text[RULES_SET_TEXT_BYTES], known[RULES_SET_TEXT_BYTES];
+
+		if (strcmp(in->sets[i]->name, set->name) != 0)
+			continue;
+		rules_set_text(set, text);
+		rules_set_text(in->sets[i], known);
+		if (strcmp(text, known) != 0)
+			return diag_add(d, NULL, 0, "the rule set %s is given twice, as %s and as %s",
+			                set->name, known, text);
+		in->set = in->sets[i];
+		return 0;
+	}
+	if (in->n_sets == RULES_SETS_MAX)
+		return diag_add(d, NULL, 0, "more than %d rule sets", RULES_SETS_MAX);
+	own = malloc(sizeof(*own));
+	if (!own)
+		return -ENOMEM;
+	*own = *set;
+	in->set = in->sets[in->n_sets++] = own;
+	return 0;
+}
+
 static int add_hashes(struct hash_input **list, size_t *n, const char *path,
                       struct diag *d)
 {
@@ -267,6 +298,8 @@ void inputs_deinit(struct inputs *in)
 		free((char *)in->yara[i].text);
 	}
 	free(in->yara);
+	for (size_t i = 0; i < in->n_sets; i++)
+		free(in->sets[i]);
 	free_hashes(in->block, in->n_block);
 	free_hashes(in->allow, in->n_allow);
 	*in = (struct inputs)INPUTS_NULL;

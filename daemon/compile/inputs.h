@@ -29,6 +29,9 @@ struct hash_input {
 struct inputs {
 	struct rules_source *yara; /* file and text owned */
 	size_t n_yara, yara_bytes;
+	struct rules_set *sets[RULES_SETS_MAX]; /* owned; those of the files */
+	size_t n_sets;
+	const struct rules_set *set; /* that of files that are added; NULL: none */
 	struct hash_input *block, *allow;
 	size_t n_block, n_allow;
 	/* What is asked of rules decides what comes out, as they do. */
@@ -47,6 +50,9 @@ struct inputs {
  * Return: 0, -EINVAL (see @d), or -ENOMEM.
  */
 int inputs_add_yara(struct inputs *in, const char *path, struct diag *d);
+/* Rules that are added from now on belong to @set; one of that name is used again. Return: 0, -ENOMEM, or -EINVAL (see @d)
+ * for one too many, or a second one of the same name. */
+int inputs_use_set(struct inputs *in, const struct rules_set *set, struct diag *d);
 int inputs_add_block(struct inputs *in, const char *path, struct diag *d);
 int inputs_add_allow(struct inputs *in, const char *path, struct diag *d);
 /* Does the list go into the bulk image (bulk.h)? */

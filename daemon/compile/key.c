@@ -21,7 +21,7 @@
 #include "custos/image.h"
 #include "custos/rules.h"
 
-#define KEY_MAGIC  "custos-rules-key 1"
+#define KEY_MAGIC  "custos-rules-key 2"
 #define READ_BYTES (64 * 1024)
 
 static int identify(const char *path, struct key_file *ret)
@@ -67,6 +67,15 @@ static int add_text(struct digests *d, const char *text)
 	return add(d, text, strlen(text));
 }
 
+static int add_set(struct digests *d, const struct rules_set *set)
+{
+	char text[RULES_SET_TEXT_BYTES] = "";
+
+	if (set)
+		rules_set_text(set, text);
+	return add_text(d, text);
+}
+
 int key_add_list(struct digests *d, const char *kind, const struct hash_input *in)
 {
 	static char buf[READ_BYTES];
@@ -97,7 +106,9 @@ static int add_inputs(struct digests *d, const struct inputs *in)
 	int r = 0;
 
 	for (size_t i = 0; i < in->n_yara && r == 0; i++) {
-		r = add_text(d, in->yara[i].file);
+		r = add_set(d, in->yara[i].set);
+		if (r == 0)
+			r = add_text(d, in->yara[i].file);
 		if (r == 0)
 			r = add(d, in->yara[i].text, in->yara[i].len);
 	}

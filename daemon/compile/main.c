@@ -60,13 +60,11 @@ static int tell_key(const struct key_programs *programs, const struct request *r
 	return fflush(stdout) == 0 ? 0 : -errno;
 }
 
-/* NULL: rules are not tried. */
 static struct rules_trial *trial_of(struct request *req)
 {
 	struct rules_trial *t = &req->trial;
 
-	if (!req->inputs.self_test)
-		return NULL;
+	t->untried = !req->inputs.self_test;
 	t->stock = corpus_read;
 	t->userdata = &req->corpus;
 	t->n_stock = req->corpus.n;
@@ -76,7 +74,7 @@ static struct rules_trial *trial_of(struct request *req)
 	return t;
 }
 
-/* Files of rules that are not in the image because they failed the self-test, now or when
+/* Files of rules that are not in the image because they are broken or failed the self-test, now or when
  * the image was made whose rules were taken over. */
 static bool has_unfit(const struct request *req)
 {
@@ -92,8 +90,8 @@ static bool has_unfit(const struct request *req)
 /*
  * Whatever is wrong with an input is in the diagnosis; then there is no key either.
  * @ret_note: for custosd: "kept", it has this image already; "changed", a list was
- * written meanwhile and the key may not be that of the image; "unfit", rules failed
- * the self-test, which might go well next time; "bulk", it is of no use alone; or "".
+ * written meanwhile and the key may not be that of the image; "unfit", rules were
+ * left out, which might go well next time; "bulk", it is of no use alone; or "".
  */
 static int make_image(struct request *req, const struct key_programs *programs,
                       struct ruleset_counts *ret, const char **ret_note)

@@ -18,6 +18,8 @@
 enum option_id {
 	OPT_OUT_FD = 1,
 	OPT_YARA,
+	OPT_SET,
+	OPT_LEAVE_OUT,
 	OPT_HASHES,
 	OPT_ALLOW,
 	OPT_EXPECT,
@@ -38,6 +40,8 @@ enum option_id {
 static const struct option options[] = {
 	{"out-fd", required_argument, NULL, OPT_OUT_FD},
 	{"yara", required_argument, NULL, OPT_YARA},
+	{"set", required_argument, NULL, OPT_SET},
+	{"leave-out", no_argument, NULL, OPT_LEAVE_OUT},
 	{"hashes", required_argument, NULL, OPT_HASHES},
 	{"allow-hashes", required_argument, NULL, OPT_ALLOW},
 	{"expect", required_argument, NULL, OPT_EXPECT},
@@ -61,12 +65,13 @@ int options_usage(void)
 {
 	(void)fprintf(
 		stderr,
-		"usage: custos-compile --out-fd N [--yara PATH]... [--hashes PATH]...\n"
+		"usage: custos-compile --out-fd N [[--set NAME:PRIORITY:deny|log:MODULES:VARIABLES]\n"
+		"       --yara PATH]... [--hashes PATH]...\n"
 		"       [--allow-hashes PATH]... [--expect SHA256:PATH]...\n"
 		"       [--canary rules|lists] [--uid UID --gid GID] [--key "
 	        "[--kept-fd N]]\n"
 		"       [--reuse FD:SOURCE|-] [--self-test refuse|leave-out "
-		"[--rule-budget NSEC]]\n"
+		"[--rule-budget NSEC]] [--leave-out]\n"
 		"       [--bulk-out-fd N [--bulk FD:SOURCE] [--bulk-from BYTES]]\n");
 	return OPTIONS_USAGE;
 }
@@ -100,7 +105,7 @@ static int parse_self_test(struct request *req, const char *text)
 	if ((!leave_out && strcmp(text, "refuse") != 0) || req->inputs.self_test)
 		return OPTIONS_USAGE;
 	req->inputs.self_test = true;
-	req->trial.leave_out = leave_out;
+	req->trial.leave_out |= leave_out;
 	return corpus_open(&req->corpus, CORPUS_ALL);
 }
 
@@ -121,10 +126,24 @@ static int parse_bulk_from(struct request *req, const char *text)
 	return v <= 0 ? OPTIONS_USAGE : 0;
 }
 
+static int parse_set(struct request *req, const char *text)
+{
+	struct rules_set set;
+	int r = rules_set_parse(text, &set);
+
+	r = r < 0 ? OPTIONS_USAGE : inputs_use_set(&req->inputs, &set, &req->diag);
+	return r == -EINVAL ? 0 : r; /* told in the diagnosis */
+}
+
 /* What has no path of an input. */
 static int parse_setting(struct request *req, int id)
 {
 	switch (id) {
+	case OPT_SET:
+		return parse_set(req, optarg);
+	case OPT_LEAVE_OUT:
+		req->trial.leave_out = true;
+		return 0;
 	case OPT_CANARY:
 		return parse_canary(req, optarg);
 	case OPT_REUSE:

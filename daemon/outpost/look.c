@@ -174,7 +174,7 @@ static void make_record(struct lookout *l, const struct sighting *s)
 	r->weight = 1;
 	r->member = f->member;
 	memcpy(r->sha256, f->sha256, sizeof(r->sha256));
-	memcpy(r->rule, f->rule, sizeof(r->rule));
+	r->match = f->match;
 	r->path_len = (uint32_t)s->path_len;
 	memcpy(r->path, l->path, s->path_len + 1);
 }

@@ -44,7 +44,7 @@ static void put_finding(struct record *r, const struct inquiry *q)
 		memcpy(r->sha256, f->sha256, sizeof(r->sha256));
 	}
 	r->member = f->member;
-	memcpy(r->rule, f->rule, sizeof(r->rule));
+	r->match = f->match;
 }
 
 static void make_record(struct inquiry *q, const struct decision *d, nsec_t spent)

@@ -71,6 +71,7 @@ static int add_input(const struct bundles *b, struct bundle_set *s,
 	text_hex(f->sha256, DIGEST_MAX_BYTES, hex);
 	p += s->n_inputs;
 	p->option = options[f->kind];
+	p->channel = u->channel;
 	p->expect = describe("%s:%s/%s/%" PRId64 "/%s", hex, b->store.path, u->channel,
 	                     u->serial, f->name);
 	if (!p->expect)

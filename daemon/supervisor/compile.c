@@ -25,18 +25,12 @@
 #include "custos/image.h"
 #include "custos/text.h"
 
+#include "daemon/supervisor/compile-args.h"
 #include "daemon/supervisor/spawn.h"
 
 #define OUTPUT_MAX (64 * 1024) /* of errors; DIAG_KEPT_MAX lines fit */
-#define IMAGE_FD   3
-#define KEPT_FD    4
-#define REUSE_FD   5
-#define BULK_OUT_FD 6
-#define BULK_FD    7
 #define CHILD_FDS  7
-#define BUDGET_BYTES 24 /* any number */
 #define END_MSEC   500 /* a killed process is usually gone in less than one */
-#define REUSE_BYTES (2 * DIGEST_MAX_BYTES + 16) /* a number, a colon, a digest */
 
 struct output {
 	int fd;
@@ -170,80 +164,16 @@ static int on_exit_of_child(sd_event_source *source, const siginfo_t *si, void *
 	return 0;
 }
 
-static size_t add_paths(char **argv, size_t n, const char *option, const struct strlist *list)
-{
-	for (size_t i = 0; i < list->n; i++) {
-		argv[n++] = (char *)option;
-		argv[n++] = list->items[i];
-	}
-	return n;
-}
-
-static size_t add_more(char **argv, size_t n, const struct compile_more *more, const char *reuse)
-{
-	for (size_t i = 0; i < more->n; i++) {
-		argv[n++] = (char *)"--expect";
-		argv[n++] = more->inputs[i].expect;
-		argv[n++] = (char *)more->inputs[i].option;
-		argv[n++] = more->inputs[i].expect + COMPILE_EXPECT_PATH;
-	}
-	argv[n++] = (char *)"--reuse";
-	argv[n++] = (char *)reuse;
-	if (more->canary) {
-		argv[n++] = (char *)"--canary";
-		argv[n++] = (char *)more->canary;
-	}
-	return n;
-}
-
-/* In front of all inputs, whose descriptors could leave it none. */
-static size_t add_self_test(char **argv, size_t n, const struct conf *conf, bool leave_out,
-                            char budget[BUDGET_BYTES])
-{
-	if (!conf->self_test)
-		return n;
-	argv[n++] = (char *)"--self-test";
-	argv[n++] = (char *)(leave_out ? "leave-out" : "refuse");
-	if (conf->rule_budget == 0)
-		return n;
-	(void)snprintf(budget, BUDGET_BYTES, "%" PRIu64, conf->rule_budget); /* fits */
-	argv[n++] = (char *)"--rule-budget";
-	argv[n++] = budget;
-	return n;
-}
-
 static size_t add_fds(struct spawn_fd fds[CHILD_FDS], size_t n, const struct compile *c,
                       const struct compile_more *more)
 {
-	fds[n++] = (struct spawn_fd){c->bulk_out_fd, BULK_OUT_FD};
+	fds[n++] = (struct spawn_fd){c->bulk_out_fd, COMPILE_BULK_OUT_FD};
 	if (c->bulk_fd >= 0)
-		fds[n++] = (struct spawn_fd){c->bulk_fd, BULK_FD};
+		fds[n++] = (struct spawn_fd){c->bulk_fd, COMPILE_BULK_FD};
 	if (more && more->kept_fd >= 0)
-		fds[n++] = (struct spawn_fd){more->kept_fd, KEPT_FD};
+		fds[n++] = (struct spawn_fd){more->kept_fd, COMPILE_KEPT_FD};
 	if (more && more->reuse_fd >= 0)
-		fds[n++] = (struct spawn_fd){more->reuse_fd, REUSE_FD};
-	return n;
-}
-
-static const char *reuse_option(const struct compile_more *more, char buf[REUSE_BYTES])
-{
-	(void)snprintf(buf, REUSE_BYTES, "-");
-	if (more->reuse_fd >= 0)
-		(void)snprintf(buf, REUSE_BYTES, "%d:%s", REUSE_FD, more->source); /* fits */
-	return buf;
-}
-
-/* Likewise. */
-static size_t add_bulk(char **argv, size_t n, const struct compile *c, const struct compile_more *more,
-                       char buf[REUSE_BYTES])
-{
-	argv[n++] = (char *)"--bulk-out-fd";
-	argv[n++] = (char *)"6";
-	if (c->bulk_fd < 0)
-		return n;
-	(void)snprintf(buf, REUSE_BYTES, "%d:%s", BULK_FD, more->bulk_source); /* fits */
-	argv[n++] = (char *)"--bulk";
-	argv[n++] = buf;
+		fds[n++] = (struct spawn_fd){more->reuse_fd, COMPILE_REUSE_FD};
 	return n;
 }
 
@@ -251,42 +181,15 @@ static pid_t run(struct compile *c, const struct conf *conf, const struct compil
                  uid_t uid, gid_t gid, const int fds_of_child[2])
 {
 	_cleanup_(freep) char *program = helper_path("custos-compile");
-	_cleanup_(freep) char **argv = NULL;
-	char uid_text[16], gid_text[16], reuse[REUSE_BYTES], bulk[REUSE_BYTES], budget[BUDGET_BYTES];
+	_cleanup_(compile_args_deinit) struct compile_args args = COMPILE_ARGS_NULL;
+	const struct compile_ids ids = {program, uid, gid, c->bulk_fd >= 0};
 	struct spawn_fd fds[CHILD_FDS] = {
-		{fds_of_child[0], 1}, {fds_of_child[1], 2}, {c->image_fd, IMAGE_FD}};
-	const bool kept = more && more->kept_fd >= 0;
-	size_t n = 0, n_fds = add_fds(fds, 3, c, more);
+		{fds_of_child[0], 1}, {fds_of_child[1], 2}, {c->image_fd, COMPILE_IMAGE_FD}};
+	const size_t n_fds = add_fds(fds, 3, c, more);
 
-	argv = calloc(23 + 2 * (conf->yara.n + conf->hashes.n + conf->allow_hashes.n) +
-	                      4 * (more ? more->n : 0),
-	              sizeof(*argv));
-	if (!argv || !program)
+	if (!program || compile_args_make(&ids, conf, more, &args) < 0)
 		return -ENOMEM;
-	(void)snprintf(uid_text, sizeof(uid_text), "%u", uid); /* fits */
-	(void)snprintf(gid_text, sizeof(gid_text), "%u", gid);
-	argv[n++] = program;
-	argv[n++] = "--out-fd";
-	argv[n++] = "3";
-	argv[n++] = "--key";
-	n = add_bulk(argv, n, c, more, bulk);
-	if (kept) {
-		argv[n++] = "--kept-fd";
-		argv[n++] = "4";
-	}
-	if (geteuid() == 0) {
-		argv[n++] = "--uid";
-		argv[n++] = uid_text;
-		argv[n++] = "--gid";
-		argv[n++] = gid_text;
-	}
-	n = add_self_test(argv, n, conf, more && more->leave_out, budget);
-	n = add_paths(argv, n, "--yara", &conf->yara);
-	n = add_paths(argv, n, "--hashes", &conf->hashes);
-	n = add_paths(argv, n, "--allow-hashes", &conf->allow_hashes);
-	if (more)
-		(void)add_more(argv, n, more, reuse_option(more, reuse));
-	return spawn(program, argv, fds, n_fds, c->own_pid);
+	return spawn(program, args.argv, fds, n_fds, c->own_pid);
 }
 
 static int watch(struct compile *c, sd_event *event)

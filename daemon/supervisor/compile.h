@@ -29,6 +29,7 @@ typedef void (*compile_fn)(void *userdata, const struct compile_result *result,
 struct compile_input {
 	char *expect;       /* "SHA256:PATH", owned by whoever made it */
 	const char *option; /* "--yara", "--hashes" or "--allow-hashes" */
+	const char *channel; /* whose set its rules belong to; borrowed */
 };
 #define COMPILE_EXPECT_PATH 65 /* where PATH begins */
 

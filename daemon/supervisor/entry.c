@@ -113,7 +113,7 @@ static void message_of_record(const struct entry *e, struct fields *f)
 	fields_begin(f, "MESSAGE");
 	fields_append(f, record_action_name(r->action));
 	fields_append_pair(f, "path", r->path, r->path_len);
-	pair(f, "rule", r->rule);
+	pair(f, "rule", r->match.rule);
 	pair(f, "member", member_of(r, member));
 	if (r->flags & RECORD_SUBJECT) {
 		pair(f, "exe", r->exe);
@@ -230,7 +230,8 @@ static void describe_decision(const struct entry *e, struct fields *f)
 	const struct record *r = &e->record;
 	char member[MEMBER_PLACE_BYTES];
 
-	add_if_set(f, "RULE_NAME", r->rule);
+	add_if_set(f, "RULE_NAME", r->match.rule);
+	add_if_set(f, "RULE_RULESET", r->match.set);
 	add_if_set(f, "CUSTOS_MEMBER", member_of(r, member));
 	fields_add_str(f, "CUSTOS_ACTION", record_action_name(r->action));
 	fields_add_str(f, "CUSTOS_VERDICT", verdict_name(r->verdict));

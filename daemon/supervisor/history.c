@@ -85,7 +85,7 @@ static struct history_event *event_new(const struct record *r, const char *polic
 		(void)cgroup_container(r->cgroup, &c); /* false: it says so, but not which */
 	member_place_text(&r->member, member);
 	size = sizeof(*e) + strlen(r->path) + strlen(r->exe) + strlen(r->unit) + strlen(c.id) +
-	       strlen(r->rule) + strlen(member) + strlen(policy_line) + 7;
+	       strlen(r->match.rule) + strlen(r->match.set) + strlen(member) + strlen(policy_line) + 8;
 	e = malloc(size);
 	if (!e)
 		return NULL;
@@ -109,7 +109,8 @@ static struct history_event *event_new(const struct record *r, const char *polic
 	e->exe = pack(&p, r->exe);
 	e->unit = pack(&p, r->unit);
 	e->container = pack(&p, c.id);
-	e->rule = pack(&p, r->rule);
+	e->rule = pack(&p, r->match.rule);
+	e->rule_set = pack(&p, r->match.set);
 	e->member = pack(&p, member);
 	e->policy_line = pack(&p, policy_line);
 	return e;

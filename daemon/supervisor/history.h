@@ -27,7 +27,7 @@ struct history_event {
 	unsigned flags; /* enum record_flag */
 	uint32_t generation; /* of the rules */
 	uint8_t sha256[SHA256_BYTES];
-	const char *path, *exe, *unit, *container, *rule, *member, *policy_line;
+	const char *path, *exe, *unit, *container, *rule, *rule_set, *member, *policy_line;
 	const char *runtime; /* of the container (cgroup.h); static */
 	size_t size; /* of this allocation */
 };

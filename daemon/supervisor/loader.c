@@ -275,8 +275,10 @@ static void take_report(struct manager *m, int image_fd)
 {
 	const char *reason;
 
-	(void)rule_report_free(m->rule_report);
-	m->rule_report = rule_report_read(image_fd);
+	struct rule_report *before = m->rule_report;
+
+	m->rule_report = rule_report_read(image_fd, before, m->generation);
+	(void)rule_report_free(before);
 	reason = rule_report_reason(m->rule_report);
 	if (reason)
 		journal_event(m->journal, JOURNAL_RULES_LEFT_OUT, LOG_WARNING, "%s", reason);

@@ -254,6 +254,11 @@ const struct rules_report *manager_rules_report(const struct manager *m)
 	return rule_report_get(m->rule_report);
 }
 
+uint64_t manager_rule_set_generation(const struct manager *m, uint32_t i)
+{
+	return rule_report_generation(m->rule_report, i);
+}
+
 int manager_quarantine(struct manager *m, const struct quarantine_ask *ask,
                        manager_quarantine_fn done, void *userdata)
 {

@@ -254,5 +254,7 @@ const char *manager_bundles_text(const struct manager *m, uint64_t generation);
 /* How the rules in force were tried and what they cost; empty when not known. Borrowed until the loop
  * runs again. */
 const struct rules_report *manager_rules_report(const struct manager *m);
+/* In which set @i of that report came to be as it is. */
+uint64_t manager_rule_set_generation(const struct manager *m, uint32_t i);
 
 void manager_stop(struct manager *m); /* orderly: as SIGTERM */

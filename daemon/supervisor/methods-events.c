@@ -80,6 +80,7 @@ static json_t *event_json(const struct manager *m, const struct history_event *e
 	if (o && varlink_set_bytes(o, "path", e->path, strlen(e->path)) == 0 &&
 	    set_sha256(o, e) == 0 && set_subject(o, e) == 0 &&
 	    reply_set_text(o, "rule", e->rule) == 0 &&
+	    reply_set_text(o, "ruleSet", e->rule_set) == 0 &&
 	    reply_set_text(o, "member", e->member) == 0 &&
 	    reply_set_text(o, "policyLine", e->policy_line) == 0 &&
 	    reply_set_text(o, "bundles", manager_bundles_text(m, e->generation)) == 0 &&

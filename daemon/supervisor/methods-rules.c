@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Methods: RuleCost
+ * Methods: RuleCost, RuleSets
  *
- * Owns: its JSON. Must not own: what is measured (custos-compile), or the report's form
+ * Owns: their JSON. Must not own: what is measured (custos-compile), or the report's form
  * (custos/rules-report.h).
  */
 #include <string.h>
 
 #include "custos/rules-report.h"
+#include "custos/text.h"
 #include "methods.h"
 
 #define TOP_DEFAULT 20
@@ -18,6 +19,7 @@ static const char *const states[] = {
 	[RULES_IN_FORCE] = "inForce",
 	[RULES_OVER_BUDGET] = "overBudget",
 	[RULES_UNFIT] = "unfit",
+	[RULES_BROKEN] = "broken",
 };
 
 static json_t *row_json(const struct rules_row *row)
@@ -85,4 +87,40 @@ void method_rule_cost(struct connection *c, json_t *parameters)
 	o = json_pack("{s:b, s:o, s:o}", "tried", r->tried.n_files > 0, "selfTest",
 	              tried_json(&r->tried), "rows", rows_json(r, top));
 	call_reply(c, o, false);
+}
+
+static json_t *names_json(unsigned mask, const char *(*name_of)(unsigned))
+{
+	json_t *array = json_array();
+
+	for (unsigned i = 0; name_of(i); i++)
+		if (mask & 1U << i)
+			(void)json_array_append_new(array, json_string(name_of(i))); /* fewer then */
+	return array;
+}
+
+static json_t *set_json(const struct rules_set_row *row, uint64_t generation)
+{
+	const struct rules_set *s = &row->set;
+	char id[2 * RULES_SET_ID_BYTES + 1];
+
+	text_hex(row->id, sizeof(row->id), id);
+	return json_pack("{s:s, s:i, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:s}", "name", s->name,
+	                 "priority", (int)s->priority, "generation", reply_int(generation), "level",
+	                 s->log_only ? "log" : "deny", "modules",
+	                 names_json(s->modules, rules_module_name), "variables",
+	                 names_json(s->vars, rules_set_var_name), "rules", reply_int(row->n_rules), "files",
+	                 reply_int(row->n_files), "filesLeftOut", reply_int(row->n_left_out), "id", id);
+}
+
+void method_rule_sets(struct connection *c, json_t *parameters)
+{
+	const struct manager *m = c->server->m;
+	const struct rules_report *r = manager_rules_report(m);
+	json_t *array = json_array();
+
+	(void)parameters;
+	for (uint32_t i = 0; i < r->n_sets; i++)
+		(void)json_array_append_new(array, set_json(&r->sets[i], manager_rule_set_generation(m, i)));
+	call_reply(c, json_pack("{s:o}", "sets", array), false);
 }

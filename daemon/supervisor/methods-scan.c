@@ -74,7 +74,7 @@ static json_t *finding_json(const struct scan_item *item, const struct finding *
 	if (f->has_sha256)
 		text_hex(f->sha256, sizeof(f->sha256), hex);
 	member_place_text(&f->member, member);
-	if (!o || reply_set_text(o, "rule", f->rule) < 0 ||
+	if (!o || reply_set_text(o, "rule", f->match.rule) < 0 || reply_set_text(o, "ruleSet", f->match.set) < 0 ||
 	    (f->log_only && json_object_set_new(o, "logOnly", json_true()) < 0) ||
 	    (f->partial && json_object_set_new(o, "partial", json_true()) < 0) ||
 	    (f->windows && json_object_set_new(o, "windows", json_true()) < 0) ||

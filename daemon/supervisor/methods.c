@@ -78,6 +78,7 @@ static const struct method methods[] = {
          0,
          method_rule_cost,
          {{"top", PARAM_INT, false}}},
+	{"io.custos.Manager.RuleSets", CLASS_OBSERVE, false, 0, method_rule_sets, {{0}}},
 	{"io.custos.Manager.Scan",
          CLASS_OPERATE,
          false,

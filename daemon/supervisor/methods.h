@@ -31,6 +31,7 @@ void method_bundles(struct connection *c, json_t *parameters);
 void method_import_bundle(struct connection *c, json_t *parameters);
 void method_rollback_bundle(struct connection *c, json_t *parameters);
 void method_rule_cost(struct connection *c, json_t *parameters);
+void method_rule_sets(struct connection *c, json_t *parameters);
 void method_reload(struct connection *c, json_t *parameters);
 void method_set_mode(struct connection *c, json_t *parameters);
 void method_get_info(struct connection *c, json_t *parameters);

@@ -159,7 +159,7 @@ static void report_take(const struct job *job, struct journal *journal)
 		(void)snprintf(links, sizeof(links), " (%u other hard links stay, refused)",
 		               job->links - 1);
 	journal_event(journal, JOURNAL_QUARANTINED, LOG_WARNING,
-	              "quarantined id=%s rule=%s policy=%s path=%s%s", job->id, r->rule,
+	              "quarantined id=%s rule=%s policy=%s path=%s%s", job->id, r->match.rule,
 	              job->order.policy, r->path, links);
 }
 

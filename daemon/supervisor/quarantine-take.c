@@ -113,7 +113,7 @@ static int describe_judgement(const struct take *t, json_t *o)
 
 	text_hex(t->sha256, SHA256_BYTES, sha256);
 	if (varlink_set_bytes(o, "path", r->path, r->path_len) < 0 ||
-	    varlink_set_bytes(o, "rule", r->rule, strlen(r->rule)) < 0 ||
+	    varlink_set_bytes(o, "rule", r->match.rule, strlen(r->match.rule)) < 0 ||
 	    varlink_set_bytes(o, "policyLine", t->order->policy, strlen(t->order->policy)) < 0 ||
 	    json_object_set_new(o, "sha256", json_string(sha256)) < 0 ||
 	    json_object_set_new(o, "reason", json_string(reason_name(r->reason))) < 0 ||

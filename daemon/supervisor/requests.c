@@ -77,7 +77,8 @@ static void deliver(struct requests *q, struct scan_result *result)
 	/* From the process that reads hostile files: check before use. */
 	f->verdict = f->verdict > VERDICT_ERROR ? VERDICT_ERROR : f->verdict;
 	f->reason = f->reason >= N_REASONS ? REASON_ENGINE : f->reason;
-	f->rule[sizeof(f->rule) - 1] = '\0';
+	f->match.rule[sizeof(f->match.rule) - 1] = '\0';
+	f->match.set[sizeof(f->match.set) - 1] = '\0';
 	if (r->done)
 		r->done(r->userdata, f, result->spent / NSEC_PER_USEC);
 	request_free(q, r);

@@ -24,6 +24,7 @@ struct rule_report {
 	struct rules_report report; /* in mem */
 	uint8_t *mem;
 	char *reason; /* NULL: nothing is left out */
+	uint64_t generations[RULES_SETS_MAX]; /* of its sets: when each came to be as it is */
 };
 
 static bool read_at(int fd, void *mem, size_t len, uint64_t off)
@@ -84,7 +85,22 @@ static char *make_reason(const struct rules_report *r)
 	return NULL;
 }
 
-struct rule_report *rule_report_read(int image_fd)
+/* A set that is what it was keeps its generation. */
+static uint64_t generation_of(const struct rules_set_row *set, const struct rule_report *before,
+                              uint64_t generation)
+{
+	for (uint32_t i = 0; before && i < before->report.n_sets; i++) {
+		const struct rules_set_row *old = &before->report.sets[i];
+
+		if (strcmp(old->set.name, set->set.name) == 0 &&
+		    memcmp(old->id, set->id, sizeof(set->id)) == 0)
+			return before->generations[i];
+	}
+	return generation;
+}
+
+struct rule_report *rule_report_read(int image_fd, const struct rule_report *before,
+                                     uint64_t generation)
 {
 	struct rule_report *r = calloc(1, sizeof(*r));
 
@@ -93,6 +109,8 @@ struct rule_report *rule_report_read(int image_fd)
 	if (image_fd < 0 || !read_report(image_fd, r))
 		r->report = (struct rules_report)RULES_REPORT_NULL;
 	r->reason = make_reason(&r->report);
+	for (uint32_t i = 0; i < r->report.n_sets; i++)
+		r->generations[i] = generation_of(&r->report.sets[i], before, generation);
 	return r;
 }
 
@@ -109,6 +127,11 @@ struct rule_report *rule_report_free(struct rule_report *r)
 const char *rule_report_reason(const struct rule_report *r)
 {
 	return r ? r->reason : NULL;
+}
+
+uint64_t rule_report_generation(const struct rule_report *r, uint32_t i)
+{
+	return r && i < r->report.n_sets ? r->generations[i] : 0;
 }
 
 const struct rules_report *rule_report_get(const struct rule_report *r)

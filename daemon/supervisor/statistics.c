@@ -206,7 +206,7 @@ void statistics_add(struct statistics *s, const struct record *r)
 	count(&s->tables[STATISTICS_PATH], r->path, spent);
 	count(&s->tables[STATISTICS_EXE], r->exe, spent);
 	count(&s->tables[STATISTICS_UNIT], r->unit, spent);
-	count(&s->tables[STATISTICS_RULE], r->rule, spent);
+	count(&s->tables[STATISTICS_RULE], r->match.rule, spent);
 }
 
 static int compare_rows(const void *a, const void *b)

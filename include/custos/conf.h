@@ -6,6 +6,7 @@
 
 #include "custos/archive-kind.h"
 #include "custos/diag.h"
+#include "custos/rules-set.h"
 #include "custos/types.h"
 
 /* Bounds of the keys; custosd.conf(5) states them. */
@@ -31,6 +32,8 @@
 #define CONF_MAX_AGE_MIN        (3600 * NSEC_PER_SEC)
 #define CONF_MAX_AGE_MAX        (3650 * 86400 * NSEC_PER_SEC)
 
+#define CONF_RULE_SETS_MAX      15 /* with that of [Rules] and all channels of bundles: RULES_SETS_MAX */
+
 enum mode { MODE_ENFORCE, MODE_MONITOR };
 
 struct strlist {
@@ -45,6 +48,15 @@ struct strlist {
 #define CONF_NAMESPACES_MAX  4096
 #define CONF_NAMESPACES_AUTO UINT32_MAX /* 512 with Mount=auto, else none */
 #define CONF_NAMESPACES_DEFAULT 512
+
+/* [RuleSet NAME] */
+struct conf_rule_set {
+	struct rules_set set;
+	struct strlist yara;
+};
+
+/* The set of the rules of [Rules]. */
+#define CONF_RULE_SET_LOCAL "local"
 
 struct conf {
 	enum mode mode;
@@ -65,6 +77,8 @@ struct conf {
 	bool archives_on_demand;    /* custosctl scan opens them */
 	bool payloads;              /* what scripts carry encoded is judged where archives are opened */
 	struct strlist hashes, allow_hashes, yara;
+	struct conf_rule_set *rule_sets; /* owned; in the order of their first headers */
+	size_t n_rule_sets;
 	bool self_test;             /* rules are tried before they are used */
 	nsec_t rule_budget;         /* of one file of rules for a MiB; 0: none */
 	unsigned bundle_threshold;  /* different keys that must have signed */
@@ -103,6 +117,9 @@ struct mount_list;
  * Context: as conf_load(); opens nothing. Return: 0, or -EINVAL with the line that names it in @d.
  */
 int conf_check(const struct conf *c, const struct mount_list *mounts, struct diag *d);
+
+/* What is configured for the set @name, a valid one: its section, or what holds without one. */
+void conf_rule_set(const struct conf *c, const char *name, struct rules_set *ret);
 
 void conf_deinit(struct conf *c);
 const char *mode_name(enum mode m); /* "enforce", "monitor" */

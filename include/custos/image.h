@@ -24,7 +24,7 @@ enum image_section {
 };
 
 #define IMAGE_MAGIC     "CUSTOSRI"
-#define IMAGE_VERSION   8
+#define IMAGE_VERSION   9
 #define IMAGE_ALIGNMENT 64
 
 /* At offset 0. Host byte order: an image never leaves the machine. */

@@ -44,7 +44,7 @@ struct record {
 	uint32_t weight;         /* statistics: this record stands for so many like it */
 	struct member_place member; /* in the file; all 0: the file itself */
 	uint8_t sha256[SHA256_BYTES];
-	char rule[RULE_NAME_BYTES];
+	struct rule_match match;
 	char unit[128];
 	char cgroup[256];
 	char exe[512];

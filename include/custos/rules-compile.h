@@ -6,6 +6,7 @@
 
 #include "custos/diag.h"
 #include "custos/rules-report.h"
+#include "custos/rules-set.h"
 #include "custos/ruleset.h"
 
 /* One file of rules. Its text is also what an include statement naming it gets. */
@@ -13,6 +14,8 @@ struct rules_source {
 	const char *file; /* absolute path, or any name; unique in the set */
 	const char *text; /* NUL-terminated; borrowed */
 	size_t len;
+	const struct rules_set *set; /* that it belongs to; borrowed; NULL: none, and all is allowed */
+	unsigned order;   /* of the set among all, filled in by rules_compile() in its own copy */
 };
 
 struct rules_compiled;
@@ -23,8 +26,8 @@ struct rules_compiled;
  *
  * Each file is compiled alone first, so that one bad file neither hides the errors of
  * the others nor is blamed for them, and is tried on stock data: a rule that makes
- * libyara fail would leave files unjudged. An include statement reaches only files of
- * the set. Rules that import the modules magic or cuckoo are refused: the one opens its
+ * libyara fail would leave files unjudged. An include statement reaches only these
+ * files; what it brings may use what the including file's set may. Rules that import the modules magic or cuckoo are refused: the one opens its
  * database at the first scan, which the sealed scanner cannot, the other needs a report
  * that nobody gives it.
  *
@@ -50,7 +53,8 @@ struct rules_trial {
 	void *userdata;
 	size_t n_stock;
 	const char *about; /* stands before what is wrong; NULL: nothing */
-	bool leave_out;    /* files whose rules fail are left out; else nothing is compiled */
+	bool leave_out;    /* files whose rules fail, or do not compile, are left out; else nothing is compiled */
+	bool untried;      /* nothing but that: no rule is tried */
 	/* files of rules that cost more for a MiB of stock are left out; 0: none is */
 	nsec_t budget;
 	struct rules_report report; /* filled; deinit it also after an error */

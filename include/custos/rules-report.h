@@ -4,7 +4,10 @@
 
 #include <stdbool.h>
 
+#include "custos/rules-set.h"
 #include "custos/types.h"
+
+#define RULES_SET_ID_BYTES 32 /* SHA-256 */
 
 /* Rows beyond are left out: the dearest come first, and what is in force takes half of them. */
 #define RULES_REPORT_ROWS_MAX 256
@@ -14,6 +17,7 @@ enum rules_state {
 	RULES_IN_FORCE,
 	RULES_OVER_BUDGET, /* the file is left out: it costs more than it may */
 	RULES_UNFIT,       /* the file is left out: its rules fail the self-test */
+	RULES_BROKEN,      /* the file is left out: it does not compile, or uses what its set may not */
 };
 
 /* A file of rules, or one rule. */
@@ -27,19 +31,29 @@ struct rules_row {
 	uint64_t nsec;    /* CPU time for a MiB of harmless files of this host */
 };
 
+/* A rule set, as it was compiled. */
+struct rules_set_row {
+	struct rules_set set;
+	uint8_t id[RULES_SET_ID_BYTES]; /* the same for the same files with the same texts, and the same policy */
+	uint64_t n_files, n_rules;      /* in force: without what is left out */
+	uint64_t n_left_out;            /* files */
+};
+
 /* What was done; all zero: nothing, the self-test is off or there are no rules. */
 struct rules_tried {
 	uint64_t n_stock, stock_bytes;       /* harmless files that were scanned */
 	uint64_t n_stock_all;                /* and those there are */
 	uint64_t n_positives, n_rules;       /* rules with a file made for them; all rules */
 	uint64_t n_measured, n_files;        /* files of rules: measured, all */
-	uint64_t n_left_out, n_unfit;        /* files of rules; of those: failed the self-test */
+	uint64_t n_left_out, n_unfit;        /* files of rules; of those: failed the self-test, or are broken */
 	uint64_t nsec;                       /* of all rules together, for a MiB */
 	uint64_t spent_nsec;                 /* CPU time for all of this */
 };
 
 struct rules_report {
 	struct rules_tried tried;
+	struct rules_set_row sets[RULES_SETS_MAX]; /* in the order of their priorities */
+	uint32_t n_sets;
 	uint32_t n_rows;
 	/* private: rows one after the other */
 	uint8_t *mem; /* owned when it was written, borrowed when it was read */

@@ -75,7 +75,7 @@ struct rules_scanner *rules_scanner_free(struct rules_scanner *s);
  * @vars:     N_RULES_VARS strings, or NULL when no rule looks at them
  * @deadline: absolute, CLOCK_MONOTONIC. libyara looks at the clock every few thousand
  * bytes and rules, so one slow regular expression can overrun it
- * @ret_rule: name of the first matching rule, set for RULES_MATCH and RULES_MATCH_LOG
+ * @ret:      the first matching rule of the set of the highest priority; for RULES_MATCH and RULES_MATCH_LOG
  *
  * A rule with the meta `level = "log"` does not end the scan: one that denies may come after
  * it. Any other value, and none, is a rule that denies: rules from elsewhere have not heard of
@@ -86,7 +86,7 @@ struct rules_scanner *rules_scanner_free(struct rules_scanner *s);
  */
 enum rules_result rules_scan(struct rules_scanner *s, const void *buf, size_t len,
                              const char *const *vars, nsec_t deadline,
-                             char ret_rule[RULE_NAME_BYTES]);
+                             struct rule_match *ret);
 
 /*
  * Windows: a file that is too large to be held in memory, shown piece by piece. A string
@@ -105,14 +105,14 @@ struct rules_window {
  * rules_windows_begin() - the first window of a file
  * @head: from the file's start on; it stays readable until the end. More than
  *        RULES_OVERLAP_BYTES long
- * @vars, @deadline, @ret_rule: as in rules_scan()
+ * @vars, @deadline, @ret: as in rules_scan()
  *
  * Context: as rules_scan(). Return: RULES_CLEAN, and what follows is to be called; else it
  * is over, as rules_windows_end() says.
  */
 enum rules_result rules_windows_begin(struct rules_scanner *s, const struct rules_window *head,
                                       const char *const *vars, nsec_t deadline,
-                                      char ret_rule[RULE_NAME_BYTES]);
+                                      struct rule_match *ret);
 /* The next window: it begins RULES_OVERLAP_BYTES before the end of the one before, whose
  * bytes need not be there any more. Return: as rules_windows_begin(). */
 enum rules_result rules_windows_add(struct rules_scanner *s, const struct rules_window *w);

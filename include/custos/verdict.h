@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #define SHA256_BYTES     32
+#define RULE_SET_BYTES   33  /* with its NUL; as BUNDLE_CHANNEL_MAX has it */
 #define RULE_NAME_BYTES  128 /* longer YARA identifiers exist on paper only (their own limit is 128) */
 
 enum verdict {
@@ -57,6 +58,12 @@ struct member_place {
 	uint64_t payload; /* 0: none; else it is what is written in base64, or compressed, at this offset + 1 of it */
 };
 
+/* What matched. */
+struct rule_match {
+	char rule[RULE_NAME_BYTES]; /* NUL-terminated; "" when none */
+	char set[RULE_SET_BYTES];   /* the set of a YARA rule; "" for everything else */
+};
+
 struct finding {
 	enum verdict verdict;
 	enum reason reason;
@@ -66,7 +73,7 @@ struct finding {
 	bool has_sha256;
 	uint8_t sha256[SHA256_BYTES];   /* of the bytes read, valid if has_sha256 */
 	uint64_t size_bytes;            /* bytes read */
-	char rule[RULE_NAME_BYTES];     /* NUL-terminated; "" when none */
+	struct rule_match match;
 	struct member_place member;     /* member or payload that verdict, reason and rule speak of */
 };
 

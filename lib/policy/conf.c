@@ -18,6 +18,7 @@
 #include "custos/ini.h"
 #include "custos/mountinfo.h"
 
+#include "conf-set.h"
 #include "conf-value.h"
 #include "strlist.h"
 
@@ -150,6 +151,8 @@ static int on_key(void *userdata, const char *section, const char *name,
 	const struct conf_key *key;
 	int r;
 
+	if (conf_set_is(section))
+		return conf_set_key(p->conf, &(struct conf_set_line){section, name, value, p->file, line}, p->d);
 	if (!name && !section_known(section))
 		return diag_add(p->d, p->file, line, "unknown section [%s]", section);
 	if (!name || !section_known(section))
@@ -269,6 +272,9 @@ int conf_check(const struct conf *c, const struct mount_list *mounts, struct dia
 	int s = check_paths("AllowHashes", &c->allow_hashes, mounts, d);
 	int t = check_paths("Yara", &c->yara, mounts, d);
 
+	for (size_t i = 0; i < c->n_rule_sets; i++)
+		if (check_paths("Yara", &c->rule_sets[i].yara, mounts, d) < 0)
+			t = -EINVAL;
 	return r < 0 ? r : s < 0 ? s : t;
 }
 
@@ -280,6 +286,9 @@ void conf_deinit(struct conf *c)
 	strlist_deinit(&c->hashes);
 	strlist_deinit(&c->allow_hashes);
 	strlist_deinit(&c->yara);
+	for (size_t i = 0; i < c->n_rule_sets; i++)
+		strlist_deinit(&c->rule_sets[i].yara);
+	free(c->rule_sets);
 	conf_init(c);
 }
 

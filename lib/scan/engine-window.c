@@ -72,7 +72,7 @@ static void show(struct windows *w, const void *buf, size_t len)
 		w->result = rules_windows_add(e->scanner, &win);
 	else
 		w->result = rules_windows_begin(e->scanner, &win, engine_set_vars(e, &head),
-		                                w->in->deadline, w->f->rule);
+		                                w->in->deadline, &w->f->match);
 }
 
 static enum reason read_windows(struct windows *w)

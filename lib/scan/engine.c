@@ -218,7 +218,7 @@ bool engine_look_up(struct engine *e, const struct engine_input *in, const struc
 	memcpy(f->sha256, d->digest[DIGEST_SHA256], SHA256_BYTES);
 	f->has_sha256 = true;
 	if (b && b->len <= EICAR_MAX_BYTES && eicar_is(b->buf, b->len)) {
-		(void)snprintf(f->rule, sizeof(f->rule), "EICAR-Test-File");
+		(void)snprintf(f->match.rule, sizeof(f->match.rule), "EICAR-Test-File");
 		engine_conclude(f, VERDICT_MALICIOUS, REASON_EICAR);
 		return true;
 	}
@@ -241,7 +241,7 @@ static void judge(struct engine *e, const struct engine_input *in,
 		return;
 	if (e->scanner)
 		engine_take(f, rules_scan(e->scanner, b->buf, b->len, engine_set_vars(e, b), b->deadline,
-		                          f->rule));
+		                          &f->match));
 	else
 		engine_conclude(f, VERDICT_CLEAN, REASON_NONE);
 }

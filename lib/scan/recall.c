@@ -27,7 +27,8 @@ static void conclude(struct finding *f, enum verdict v, enum reason r, const cha
 {
 	f->verdict = v;
 	f->reason = r;
-	(void)snprintf(f->rule, sizeof(f->rule), "%s", name);
+	f->match = (struct rule_match){0};
+	(void)snprintf(f->match.rule, sizeof(f->match.rule), "%s", name);
 }
 
 /* Is the digest in @own, or in @bulk and not withdrawn from it? */

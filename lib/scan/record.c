@@ -39,7 +39,8 @@ void record_sanitise(struct record *r)
 	if (r->path_len >= sizeof(r->path))
 		r->path_len = sizeof(r->path) - 1;
 	r->path[r->path_len] = '\0';
-	terminate(r->rule, sizeof(r->rule));
+	terminate(r->match.rule, sizeof(r->match.rule));
+	terminate(r->match.set, sizeof(r->match.set));
 	terminate(r->unit, sizeof(r->unit));
 	terminate(r->cgroup, sizeof(r->cgroup));
 	terminate(r->exe, sizeof(r->exe));

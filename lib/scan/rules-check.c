@@ -13,20 +13,43 @@
 #include <yara.h>
 
 #include "rules-cost.h"
+#include "rules-lex.h"
 #include "rules-yara.h"
 
 #define VARS_NAME (1U << RULES_FILENAME | 1U << RULES_FILEPATH | 1U << RULES_EXTENSION)
 
 struct selftest {
-	const char *refused; /* name of a module, or NULL */
+	unsigned allowed;    /* modules */
+	const char *refused; /* one by custos, for all; or NULL */
+	const char *denied;  /* one that the set may not use, or NULL */
 	bool uses_time;
 };
+
+/* The bit of a module; 0: custos has not heard of it. */
+static unsigned module_bit(const char *name)
+{
+	for (unsigned i = 0; i < N_RULES_MODULES; i++)
+		if (strcmp(rules_module_name(i), name) == 0)
+			return 1U << i;
+	return 0;
+}
+
+static const char *module_of(unsigned bit)
+{
+	unsigned i = 0;
+
+	while (i < N_RULES_MODULES - 1 && bit != 1U << i)
+		i++;
+	return rules_module_name(i);
+}
+
 
 static int on_selftest(YR_SCAN_CONTEXT *context, int message, void *data,
                        void *userdata)
 {
 	const YR_MODULE_IMPORT *import = data;
 	struct selftest *t = userdata;
+	unsigned bit;
 
 	if (message != CALLBACK_MSG_IMPORT_MODULE)
 		return CALLBACK_CONTINUE;
@@ -34,9 +57,39 @@ static int on_selftest(YR_SCAN_CONTEXT *context, int message, void *data,
 		t->refused = import->module_name[0] == 'm' ? "magic" : "cuckoo";
 		return CALLBACK_ERROR;
 	}
-	if (strcmp(import->module_name, "time") == 0)
+	bit = module_bit(import->module_name);
+	if (bit & ~t->allowed) {
+		t->denied = module_of(bit);
+		return CALLBACK_ERROR;
+	}
+	if (bit == 1U << RULES_TIME)
 		t->uses_time = true;
 	return CALLBACK_CONTINUE;
+}
+
+static unsigned line_at(const char *text, const char *at)
+{
+	unsigned line = 1;
+
+	for (; text < at; text++)
+		line += *text == '\n';
+	return line;
+}
+
+/* Of the import statement; 0: it is in a file that was included. */
+static unsigned import_line(const struct rules_source *s, const char *module)
+{
+	struct lex l = {0};
+	unsigned line = 0;
+
+	if (lex_text(&l, s->text, s->len) < 1)
+		l.n = 0;
+	for (size_t i = 0; i + 1 < l.n && line == 0; i++)
+		if (lex_is(&l, i, "import") && l.tokens[i + 1].len == strlen(module) + 2 &&
+		    memcmp(l.tokens[i + 1].s + 1, module, strlen(module)) == 0)
+			line = line_at(s->text, l.tokens[i].s);
+	lex_deinit(&l);
+	return line;
 }
 
 /* Run the rules of one file over stock data, as the engine would. */
@@ -44,7 +97,7 @@ static int selftest(const struct rules_source *s, YR_RULES *rules, unsigned *use
                     struct diag *d)
 {
 	static const uint8_t stock[4096] = "\177ELF\002\001\001";
-	struct selftest t = {0};
+	struct selftest t = {.allowed = s->set ? s->set->modules : RULES_MODULES_ALL};
 	int err;
 
 	err = yr_rules_scan_mem(rules, stock, sizeof(stock),
@@ -61,6 +114,10 @@ static int selftest(const struct rules_source *s, YR_RULES *rules, unsigned *use
 			t.refused[0] == 'm'
 				? "it opens a database when the first file is scanned"
 				: "it needs a sandbox report, which there never is");
+	if (t.denied)
+		return diag_add(d, s->file, import_line(s, t.denied),
+		                "imports the module %s, which Modules= of the rule set %s does not allow",
+		                t.denied, s->set->name);
 	if (err != ERROR_SUCCESS)
 		return diag_add(d, s->file, 0,
 		                "a rule fails on a harmless file (libyara error %d)",
@@ -82,7 +139,7 @@ static int find_vars(struct job *job, const struct rules_source *s, unsigned *us
 	*uses |= RULESET_USES_VARS;
 	for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
 		YR_RULES *rules;
-		int r = job_try(job, s, VARS_ALL & ~groups[i].vars, &rules);
+		int r = job_try(job, s, job_vars_allowed(s) & ~groups[i].vars, &rules);
 
 		if (r < 0 && r != -EINVAL)
 			return r;
@@ -98,7 +155,7 @@ static int find_vars(struct job *job, const struct rules_source *s, unsigned *us
 static int try_part(struct job *job, const struct rules_source *s, const char *text,
                     bool pe, uint64_t n_rules, YR_RULES_STATS *sum)
 {
-	const struct rules_source part = {s->file, text, s->len};
+	const struct rules_source part = {s->file, text, s->len, s->set, s->order};
 	YR_RULES_STATS stats = {0};
 	YR_RULES *rules;
 	int r = job_try(job, &part, VARS_ALL, &rules);
@@ -146,7 +203,7 @@ int rules_check(struct job *job, const struct rules_source *s, unsigned *uses,
 	r = job_try(job, s, 0, &rules);
 	uses_vars = r == -EINVAL;
 	if (uses_vars)
-		r = job_compile(job, s, VARS_ALL, &rules);
+		r = job_compile(job, s, job_vars_allowed(s), &rules);
 	if (r < 0)
 		return r;
 	r = selftest(s, rules, uses, job->d);

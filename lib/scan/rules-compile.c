@@ -20,6 +20,9 @@
 #include "rules-compiled.h"
 #include "rules-dear.h"
 #include "rules-job.h"
+#include "rules-ns.h"
+#include "rules-order.h"
+#include "rules-sets.h"
 #include "rules-trial.h"
 
 /* Files that become one set of rules. */
@@ -29,7 +32,25 @@ struct set {
 	size_t n;
 	struct rules_parts *parts;
 	bool *left_out;
+	struct rules_trial *ask; /* NULL: nothing is left out, and nothing tried */
 };
+
+/* libyara knows only that it has not heard of the variable. NULL: that is all there is to it; or no memory. */
+static char *denied_var(const struct rules_source *s, const char *message)
+{
+	char *why;
+
+	for (unsigned i = 0; s->set && i < N_RULES_VARS; i++) {
+		const char *name = rules_var_name(i), *at = strchr(message, '"');
+
+		if (s->set->vars & 1U << i || !at || strncmp(at + 1, name, strlen(name)) != 0 ||
+		    strcmp(at + 1 + strlen(name), "\"") != 0)
+			continue;
+		return asprintf(&why, "looks at %s, which Variables= of the rule set %s does not allow",
+		                name, s->set->name) < 0 ? NULL : why;
+	}
+	return NULL;
+}
 
 static void on_error(int level, const char *file, int line, const YR_RULE *rule,
                      const char *message, void *userdata)
@@ -39,10 +60,12 @@ static void on_error(int level, const char *file, int line, const YR_RULE *rule,
 	if (level != YARA_ERROR_LEVEL_ERROR)
 		/* warnings are about speed; the cost of rules is measured elsewhere */
 		return;
+	_cleanup_(freep) char *why = denied_var(job->source, message);
+
 	(void)diag_add(
 		job->d,
 		rules_includes_path(&job->includes, file ? file : job->source->file),
-		line > 0 ? (unsigned)line : 0, "%s", message);
+		line > 0 ? (unsigned)line : 0, "%s", why ? why : message);
 }
 
 static const char *on_include(const char *name, const char *from, const char *ns,
@@ -85,6 +108,7 @@ static int new_compiler(struct job *job, unsigned vars, YR_COMPILER **ret)
 static int add_file(YR_COMPILER *c, struct job *job, const struct rules_source *s)
 {
 	_cleanup_(file_closep) FILE *f = NULL;
+	_cleanup_(freep) char *ns = NULL;
 
 	job->source = s;
 	diag_at(job->at, s->file);
@@ -94,7 +118,10 @@ static int add_file(YR_COMPILER *c, struct job *job, const struct rules_source *
 	f = fmemopen((void *)s->text, s->len, "r");
 	if (!f)
 		return -errno;
-	return yr_compiler_add_file(c, f, s->file, s->file) == 0 ? 0 : -EINVAL;
+	ns = rules_ns_make(s->set, s->order, s->file);
+	if (!ns)
+		return -ENOMEM;
+	return yr_compiler_add_file(c, f, ns, s->file) == 0 ? 0 : -EINVAL;
 }
 
 static int get_rules(YR_COMPILER *c, YR_RULES **ret)
@@ -157,12 +184,37 @@ static int check_file(struct set *set, size_t i, unsigned *uses)
 	return r;
 }
 
+/* The same; one that is broken is left out, where that was asked for. */
+static int check_or_leave(struct set *set, size_t i, unsigned *uses)
+{
+	struct rules_trial *ask = set->ask;
+	struct diag *d = set->job.d;
+	_cleanup_(diag_deinit) struct diag own = DIAG_NULL;
+	struct rules_row row = {.file = set->sources[i].file, .rule = "", .state = RULES_BROKEN};
+	int r;
+
+	if (!ask || !ask->leave_out)
+		return check_file(set, i, uses);
+	set->job.d = &own;
+	r = check_file(set, i, uses);
+	set->job.d = d;
+	if (r != -EINVAL)
+		return r;
+	rules_parts_deinit(&set->parts[i]);
+	set->left_out[i] = true;
+	ask->report.tried.n_left_out++;
+	ask->report.tried.n_unfit++;
+	row.why = own.n_items > 0 ? own.items[0].reason : "it does not compile";
+	row.line = own.n_items > 0 ? own.items[0].line : 0;
+	return rules_report_add(&ask->report, &row);
+}
+
 static int check_files(struct set *set, unsigned *uses)
 {
 	int ret = 0;
 
 	for (size_t i = 0; i < set->n; i++) {
-		int r = check_file(set, i, uses);
+		int r = check_or_leave(set, i, uses);
 
 		if (r < 0 && r != -EINVAL)
 			return r;
@@ -213,7 +265,7 @@ static bool choose(const struct rules_source *s, const struct rules_parts *parts
 {
 	const char *text = pe ? parts->pe : parts->other ? parts->other : s->text;
 
-	*ret = (struct rules_source){s->file, text, s->len};
+	*ret = (struct rules_source){s->file, text, s->len, s->set, s->order};
 	return text != NULL;
 }
 
@@ -319,15 +371,18 @@ int rules_compile_tried(const struct rules_source *sources, size_t n,
 		calloc(1, sizeof(*c));
 	_cleanup_(freep) struct rules_parts *parts = calloc(n + 1, sizeof(*parts));
 	_cleanup_(freep) bool *left_out = calloc(n + 1, sizeof(*left_out));
-	struct set set = {.job = {.d = d ? d : &own, .at = d}, .sources = sources, .n = n,
-	                  .parts = parts, .left_out = left_out};
+	_cleanup_(freep) struct rules_source *sorted = rules_order(sources, n);
+	struct set set = {.job = {.d = d ? d : &own, .at = d}, .sources = sorted, .n = n,
+	                  .parts = parts, .left_out = left_out, .ask = trial};
 	int r;
 
-	if (!c || !parts || !left_out)
+	if (!c || !parts || !left_out || !sorted)
 		return -ENOMEM;
-	rules_includes_init(&set.job.includes, sources, n);
-	r = trial && n > 0 ? compile_set_tried(&set, trial, c) : compile_set(&set, c);
+	rules_includes_init(&set.job.includes, sorted, n);
+	r = trial && !trial->untried && n > 0 ? compile_set_tried(&set, trial, c) : compile_set(&set, c);
 	rules_includes_deinit(&set.job.includes);
+	if (r == 0 && trial)
+		r = rules_sets_report(sorted, n, parts, left_out, &c->rules, &trial->report);
 	for (size_t i = 0; i < n; i++)
 		rules_parts_deinit(&parts[i]);
 	if (r < 0)

@@ -29,10 +29,6 @@
 #define BASE_TEXT_BYTES 4096
 #define MIB_BYTES  ((uint64_t)1 << 20)
 
-/* Those that may be imported; each makes its objects for every scan. */
-static const char *const modules[] = {"pe", "elf", "math", "hash", "dotnet",
-                                      "dex", "macho", "time", "console", "string"};
-
 static void add_piece(struct costs *c, size_t i)
 {
 	struct rules_sample in;
@@ -89,9 +85,8 @@ static int on_message(YR_SCAN_CONTEXT *context, int message, void *data, void *u
 	const YR_MODULE_IMPORT *import = data;
 	unsigned *mask = userdata;
 
-	for (unsigned i = 0; message == CALLBACK_MSG_IMPORT_MODULE && i < ARRAY_SIZE(modules);
-	     i++)
-		if (strcmp(import->module_name, modules[i]) == 0)
+	for (unsigned i = 0; message == CALLBACK_MSG_IMPORT_MODULE && i < N_RULES_MODULES; i++)
+		if (strcmp(import->module_name, rules_module_name(i)) == 0)
 			*mask |= 1U << i;
 	return CALLBACK_CONTINUE;
 }
@@ -141,9 +136,9 @@ static void write_base(unsigned mask, char text[BASE_TEXT_BYTES])
 		text[0] = '\0';
 		return;
 	}
-	for (unsigned i = 0; i < ARRAY_SIZE(modules); i++)
+	for (unsigned i = 0; i < N_RULES_MODULES; i++) /* each makes its objects for every scan */
 		if (mask & 1U << i)
-			(void)fprintf(f, "import \"%s\" ", modules[i]);
+			(void)fprintf(f, "import \"%s\" ", rules_module_name(i));
 	(void)fprintf(f, "rule idle { strings: ");
 	for (int c = 'A'; c <= 'z'; c++)
 		if (c <= 'Z' || c >= 'a')

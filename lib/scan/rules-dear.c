@@ -57,7 +57,8 @@ static void keep(struct look *l, size_t index, nsec_t nsec)
 static nsec_t probe(struct look *l, size_t first, size_t end)
 {
 	_cleanup_(freep) char *text = pick_text(&l->pick, first, end);
-	const struct rules_source part = {l->source->file, text, l->source->len};
+	const struct rules_source part = {l->source->file, text, l->source->len, l->source->set,
+	                                  l->source->order};
 	YR_RULES *rules;
 	nsec_t nsec;
 	int r = text ? job_try(l->job, &part, VARS_ALL, &rules) : -ENOMEM;
@@ -224,7 +225,7 @@ static struct rules_source part_of(const struct cost *cost, const struct rules_s
 	const struct rules_parts *p = &parts[cost->file];
 
 	return (struct rules_source){
-		s->file, cost->pe ? p->pe : p->other ? p->other : s->text, s->len};
+		s->file, cost->pe ? p->pe : p->other ? p->other : s->text, s->len, s->set, s->order};
 }
 
 int dear_report(struct costs *c, struct job *job, const struct rules_source *sources,

@@ -10,6 +10,12 @@
 
 #define VARS_ALL ((1U << N_RULES_VARS) - 1)
 
+/* What rules of this file may look at besides the bytes. */
+static inline unsigned job_vars_allowed(const struct rules_source *s)
+{
+	return s->set ? s->set->vars & VARS_ALL : VARS_ALL;
+}
+
 struct costs;
 
 /* While one file is compiled. */

@@ -11,11 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAGIC UINT32_C(0x31525243) /* "CRR1" */
+#define MAGIC UINT32_C(0x32525243) /* "CRR2" */
 
-/* In host order, as the image is. */
+/* In host order, as the image is. Sets follow, then rows. */
 struct report_head {
-	uint32_t magic, n_rows;
+	uint32_t magic, n_rows, n_sets;
+	uint32_t reserved; /* zero */
 	struct rules_tried tried;
 };
 
@@ -61,6 +62,7 @@ static const uint32_t rows_max[] = {
 	[RULES_IN_FORCE] = RULES_REPORT_ROWS_MAX / 2,
 	[RULES_OVER_BUDGET] = RULES_REPORT_ROWS_MAX / 4 * 3,
 	[RULES_UNFIT] = RULES_REPORT_ROWS_MAX,
+	[RULES_BROKEN] = RULES_REPORT_ROWS_MAX,
 };
 
 int rules_report_add(struct rules_report *r, const struct rules_row *row)
@@ -93,9 +95,11 @@ void rules_report_deinit(struct rules_report *r)
 int rules_report_write(const struct rules_report *r, rules_report_sink sink,
                        void *userdata)
 {
-	const struct report_head h = {MAGIC, r->n_rows, r->tried};
+	const struct report_head h = {MAGIC, r->n_rows, r->n_sets, 0, r->tried};
 	int err = sink(userdata, &h, sizeof(h));
 
+	if (err == 0 && r->n_sets > 0)
+		err = sink(userdata, r->sets, r->n_sets * sizeof(*r->sets));
 	return err == 0 && r->len > 0 ? sink(userdata, r->mem, r->len) : err;
 }
 
@@ -116,7 +120,7 @@ static bool read_row(const struct rules_report *r, size_t at, struct row_head *r
 			return false;
 		end += len + 1;
 	}
-	return ret->reserved == 0 && ret->state <= RULES_UNFIT && ret->windows <= 1;
+	return ret->reserved == 0 && ret->state <= RULES_BROKEN && ret->windows <= 1;
 }
 
 void rules_report_forget(struct rules_report *r, const char *file)
@@ -138,6 +142,17 @@ void rules_report_forget(struct rules_report *r, const char *file)
 	}
 }
 
+/* A bool that is neither is not looked at before it is known to be one. */
+static bool set_is_valid(const struct rules_set *s)
+{
+	unsigned char log_only;
+
+	memcpy(&log_only, &s->log_only, 1);
+	return memchr(s->name, '\0', sizeof(s->name)) && (!*s->name || rules_set_name_valid(s->name)) &&
+	       s->priority <= RULES_PRIORITY_MAX && log_only <= 1 && s->modules <= RULES_MODULES_ALL &&
+	       s->vars <= RULES_SET_VARS_ALL;
+}
+
 int rules_report_open(const void *mem, size_t size, struct rules_report *ret)
 {
 	struct report_head h;
@@ -148,12 +163,18 @@ int rules_report_open(const void *mem, size_t size, struct rules_report *ret)
 	if (size < sizeof(h))
 		return -EBADMSG;
 	memcpy(&h, mem, sizeof(h));
-	if (h.magic != MAGIC || h.n_rows > RULES_REPORT_ROWS_MAX)
+	if (h.magic != MAGIC || h.n_rows > RULES_REPORT_ROWS_MAX || h.n_sets > RULES_SETS_MAX ||
+	    h.reserved != 0 || size - sizeof(h) < h.n_sets * sizeof(*r.sets))
 		return -EBADMSG;
 	r = (struct rules_report){.tried = h.tried,
+	                          .n_sets = h.n_sets,
 	                          .n_rows = h.n_rows,
-	                          .mem = (uint8_t *)mem + sizeof(h),
-	                          .len = size - sizeof(h)};
+	                          .mem = (uint8_t *)mem + sizeof(h) + h.n_sets * sizeof(*r.sets),
+	                          .len = size - sizeof(h) - h.n_sets * sizeof(*r.sets)};
+	memcpy(r.sets, (const uint8_t *)mem + sizeof(h), h.n_sets * sizeof(*r.sets));
+	for (uint32_t i = 0; i < h.n_sets; i++)
+		if (!set_is_valid(&r.sets[i].set))
+			return -EBADMSG;
 	for (uint32_t i = 0; i < h.n_rows; i++) {
 		if (!read_row(&r, at, &row))
 			return -EBADMSG;

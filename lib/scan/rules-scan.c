@@ -17,6 +17,7 @@
 #include <yara.h>
 
 #include "custos/clock.h"
+#include "rules-ns.h"
 #include "rules-scan.h"
 
 /*
@@ -53,6 +54,8 @@ static bool only_logs(const YR_RULE *rule)
 {
 	const YR_META *meta;
 
+	if (rules_ns_logs(rule->ns->name))
+		return true;
 	yr_rule_metas_foreach(rule, meta)
 	{
 		if (meta->type == META_TYPE_STRING &&
@@ -62,23 +65,35 @@ static bool only_logs(const YR_RULE *rule)
 	return false;
 }
 
+/* Of one priority, the first counts. */
+static void note_hit(struct rules_hit *hit, const YR_RULE *rule)
+{
+	const unsigned order = rules_ns_order(rule->ns->name);
+
+	if (!hit->rule || order < hit->order)
+		*hit = (struct rules_hit){rule, order};
+}
+
+static void tell_hit(const struct rules_hit *hit, struct rule_match *ret)
+{
+	(void)snprintf(ret->rule, sizeof(ret->rule), "%s", hit->rule->identifier);
+	rules_ns_set(hit->rule->ns->name, ret->set);
+}
+
 static int on_match(struct rules_scanner *s, const YR_RULE *rule)
 {
 	if (s->is_pe && s->part == PART_OTHER && rules_pe_has(s->rules, rule))
 		return CALLBACK_CONTINUE; /* decided by its text there */
 	if (s->tell) {
-		s->tell(s->userdata, rule->ns->name, rule->identifier);
+		s->tell(s->userdata, rules_ns_file(rule->ns->name), rule->identifier);
 		return CALLBACK_CONTINUE;
 	}
 	if (only_logs(rule)) {
-		if (!*s->log_rule)
-			(void)snprintf(s->log_rule, sizeof(s->log_rule), "%s",
-			               rule->identifier);
+		note_hit(&s->log, rule);
 		return CALLBACK_CONTINUE;
 	}
-	(void)snprintf(s->rule, RULE_NAME_BYTES, "%s", rule->identifier);
-	s->matched = true;
-	/* one is enough, and ends the scan as a success */
+	note_hit(&s->deny[s->part], rule);
+	/* one is enough, and ends the scan as a success: sets come in the order of their priorities */
 	return CALLBACK_ABORT;
 }
 
@@ -195,7 +210,7 @@ static int set_vars(YR_SCANNER *yr, const char *const *vars)
 
 static enum rules_result judge(const struct rules_scanner *s, int err)
 {
-	if (s->matched)
+	if (s->deny[s->part].rule)
 		return RULES_MATCH;
 	if (s->timed_out || err == ERROR_SCAN_TIMEOUT)
 		return RULES_TIMEOUT;
@@ -220,7 +235,7 @@ enum rules_result rules_part_begin(struct rules_scanner *s, enum rules_part part
 		rules_part_drop(s, part);
 		return RULES_NOMEM;
 	}
-	s->matched = s->timed_out = s->incomplete = false;
+	s->timed_out = s->incomplete = false;
 	yr->entry_point = YR_UNDEFINED;
 	yr->timeout = s->deadline - now;
 	*ret = yr;
@@ -251,14 +266,24 @@ static bool begins_with_mz(const void *buf, size_t len)
 }
 
 void rules_part_reset(struct rules_scanner *s, nsec_t deadline, const void *head, size_t len,
-                      char ret_rule[RULE_NAME_BYTES])
+                      struct rule_match *ret)
 {
 	s->head = head;
 	s->head_len = len;
 	s->deadline = deadline;
-	s->rule = ret_rule;
+	s->ret = ret;
+	*ret = (struct rule_match){0};
 	s->is_pe = s->rules->pe && begins_with_mz(head, len);
-	s->log_rule[0] = '\0';
+	s->log = (struct rules_hit){0};
+	for (unsigned part = 0; part < N_RULES_PARTS; part++)
+		s->deny[part] = (struct rules_hit){0};
+}
+
+static const struct rules_hit *first_hit(const struct rules_scanner *s)
+{
+	const struct rules_hit *other = &s->deny[PART_OTHER], *pe = &s->deny[PART_PE];
+
+	return !other->rule || (pe->rule && pe->order < other->order) ? pe : other;
 }
 
 enum rules_result rules_parts_join(struct rules_scanner *s, enum rules_result other,
@@ -268,21 +293,29 @@ enum rules_result rules_parts_join(struct rules_scanner *s, enum rules_result ot
 	const enum rules_result result =
 		other != RULES_MATCH && (pe == RULES_MATCH || other == RULES_CLEAN) ? pe : other;
 
-	if (result != RULES_CLEAN || !*s->log_rule)
+	if (result == RULES_MATCH)
+		tell_hit(first_hit(s), s->ret);
+	if (result != RULES_CLEAN || !s->log.rule)
 		return result;
-	memcpy(s->rule, s->log_rule, RULE_NAME_BYTES);
+	tell_hit(&s->log, s->ret);
 	return RULES_MATCH_LOG;
+}
+
+/* Could the part for PE name a rule of a set that comes before that of the match? */
+bool rules_pe_counts(const struct rules_scanner *s, enum rules_result other)
+{
+	return s->is_pe && (other != RULES_MATCH || s->deny[PART_OTHER].order > s->rules->pe_order);
 }
 
 enum rules_result rules_scan(struct rules_scanner *s, const void *buf, size_t len,
                              const char *const *vars, nsec_t deadline,
-                             char ret_rule[RULE_NAME_BYTES])
+                             struct rule_match *ret)
 {
 	enum rules_result other, pe = RULES_CLEAN;
 
-	rules_part_reset(s, deadline, buf, len, ret_rule);
+	rules_part_reset(s, deadline, buf, len, ret);
 	other = scan_part(s, PART_OTHER, buf, len, vars);
-	if (other != RULES_MATCH && s->is_pe)
+	if (rules_pe_counts(s, other))
 		pe = scan_part(s, PART_PE, buf, len, vars);
 	return rules_parts_join(s, other, pe);
 }

@@ -30,6 +30,12 @@ struct rules_windows {
 	bool partial; /* something is not as it would be over the file as a whole */
 };
 
+/* A rule that matched. */
+struct rules_hit {
+	const YR_RULE *rule; /* NULL: none did */
+	unsigned order;      /* of its set: the smaller counts */
+};
+
 struct rules_scanner {
 	const struct rules *rules;
 	YR_SCANNER *yr[N_RULES_PARTS]; /* NULL after an error: made anew for the next file */
@@ -41,15 +47,15 @@ struct rules_scanner {
 	const void *head; /* what the file begins with */
 	size_t head_len;
 	nsec_t deadline;
-	bool matched, timed_out, incomplete;
-	char *rule;
-	char log_rule[RULE_NAME_BYTES]; /* the first of level "log" that matched, or "" */
+	bool timed_out, incomplete;
+	struct rule_match *ret;
+	struct rules_hit deny[N_RULES_PARTS], log; /* the one of the highest priority that matched */
 	struct rules_windows windows;
 };
 
 /* Before the first part: forget the scan before. */
 void rules_part_reset(struct rules_scanner *s, nsec_t deadline, const void *head, size_t len,
-                      char ret_rule[RULE_NAME_BYTES]);
+                      struct rule_match *ret);
 /* Make ready what runs @part, into *@ret. Return: RULES_CLEAN, RULES_TIMEOUT or RULES_NOMEM. */
 enum rules_result rules_part_begin(struct rules_scanner *s, enum rules_part part,
                                    const char *const *vars, YR_SCANNER **ret);
@@ -58,4 +64,6 @@ enum rules_result rules_part_end(struct rules_scanner *s, enum rules_part part, 
 /* What the parts say together. */
 enum rules_result rules_parts_join(struct rules_scanner *s, enum rules_result other,
                                    enum rules_result pe);
+/* Is the part for PE to be run as well, after what the other one said? */
+bool rules_pe_counts(const struct rules_scanner *s, enum rules_result other);
 void rules_part_drop(struct rules_scanner *s, enum rules_part part);

@@ -16,6 +16,7 @@
 #include "custos/clock.h"
 #include "custos/types.h"
 #include "rules-positive.h"
+#include "rules-ns.h"
 #include "rules-trial.h"
 
 #define FILE_BYTES  ((size_t)128 << 10)
@@ -82,7 +83,7 @@ static void note_match(struct making *m, const YR_RULE *rule)
 	while (lo < hi) {
 		const size_t mid = lo + (hi - lo) / 2;
 		struct expected *e = &m->now->rules[mid];
-		int c = compare(e, rule->ns->name, rule->identifier, len, m->t);
+		int c = compare(e, rules_ns_file(rule->ns->name), rule->identifier, len, m->t);
 
 		if (c == 0) {
 			e->seen = true;

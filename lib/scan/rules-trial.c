@@ -16,6 +16,7 @@
 #include "custos/cleanup.h"
 #include "custos/clock.h"
 #include "engine-vars.h"
+#include "rules-ns.h"
 #include "rules-positive.h"
 
 #define FLAGS                                                                          \
@@ -74,7 +75,7 @@ size_t trial_source(const struct trial *t, const YR_RULE *rule)
 {
 	size_t i = 0;
 
-	while (i < t->n && strcmp(t->sources[i].file, rule->ns->name) != 0)
+	while (i < t->n && strcmp(t->sources[i].file, rules_ns_file(rule->ns->name)) != 0)
 		i++;
 	return i;
 }

@@ -275,9 +275,9 @@ static enum rules_result show_all(struct rules_scanner *s, const struct rules_wi
 
 enum rules_result rules_windows_begin(struct rules_scanner *s, const struct rules_window *head,
                                       const char *const *vars, nsec_t deadline,
-                                      char ret_rule[RULE_NAME_BYTES])
+                                      struct rule_match *ret)
 {
-	rules_part_reset(s, deadline, head->buf, head->len, ret_rule);
+	rules_part_reset(s, deadline, head->buf, head->len, ret);
 	s->windows = (struct rules_windows){.head = *head, .n_feeds = s->is_pe ? N_RULES_PARTS : 1};
 	for (unsigned i = 0; i < s->windows.n_feeds; i++) {
 		struct rules_feed *f = &s->windows.feed[i];
@@ -344,7 +344,7 @@ enum rules_result rules_windows_end(struct rules_scanner *s, bool *ret_partial)
 	enum rules_result other, pe = RULES_CLEAN;
 
 	other = conclude(&s->windows.feed[PART_OTHER]);
-	if (s->windows.n_feeds > 1 && other != RULES_MATCH)
+	if (rules_pe_counts(s, other))
 		pe = conclude(&s->windows.feed[PART_PE]);
 	rules_windows_drop(s);
 	other = rules_parts_join(s, other, pe);
@@ -352,6 +352,6 @@ enum rules_result rules_windows_end(struct rules_scanner *s, bool *ret_partial)
 	if (!s->windows.partial || (other != RULES_CLEAN && other != RULES_MATCH_LOG))
 		return other;
 	/* no match of level "log" stands for a rule that might have denied */
-	s->rule[0] = '\0';
+	*s->ret = (struct rule_match){0};
 	return RULES_PARTIAL;
 }

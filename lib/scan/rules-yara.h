@@ -18,6 +18,7 @@ struct rules {
 	YR_RULES *yr;
 	YR_RULES *pe; /* those that match nothing but PE (rules-split.h); NULL: none */
 	uint64_t n_rules;
+	unsigned pe_order; /* of the set of the highest priority that has rules in pe */
 };
 
 /* Is @rule, of the other part, in that for PE as well? Context: slow; for a rule that has matched. */

@@ -12,25 +12,8 @@
 #include <string.h>
 #include <yara.h>
 
+#include "rules-ns.h"
 #include "rules-yara.h"
-
-static const char *const var_names[N_RULES_VARS] = {
-	[RULES_FILENAME] = "filename",   [RULES_FILEPATH] = "filepath",
-	[RULES_EXTENSION] = "extension", [RULES_FILETYPE] = "filetype",
-	[RULES_OWNER] = "owner",
-	[RULES_ELF_TYPE] = "elf_type",
-	[RULES_ELF_MACHINE] = "elf_machine",
-	[RULES_ELF_LINKING] = "elf_linking",
-	[RULES_ELF_SECTIONS] = "elf_sections",
-	[RULES_ELF_PACKER] = "elf_packer",
-	[RULES_ELF_INTERP] = "elf_interp",
-	[RULES_SCRIPT_INTERPRETER] = "script_interpreter",
-};
-
-const char *rules_var_name(enum rules_var v)
-{
-	return var_names[v];
-}
 
 uint32_t rules_yara_version(void)
 {
@@ -75,6 +58,29 @@ static int load_part(const uint8_t *mem, size_t size, YR_RULES **ret)
 	return 0;
 }
 
+/* Each rule in a namespace of ours? Return: -EBADMSG, or the smallest order of a set. */
+static int look_at(YR_RULES *rules)
+{
+	unsigned least = UINT8_MAX;
+	const YR_RULE *rule;
+
+	yr_rules_foreach(rules, rule)
+	{
+		if (!rules_ns_valid(rule->ns->name))
+			return -EBADMSG;
+		least = MIN(least, rules_ns_order(rule->ns->name));
+	}
+	return (int)least;
+}
+
+static int look_at_parts(struct rules *r)
+{
+	int first = look_at(r->yr), pe = r->pe ? look_at(r->pe) : 0;
+
+	r->pe_order = pe < 0 ? 0 : (unsigned)pe;
+	return first < 0 || pe < 0 ? -EBADMSG : 0;
+}
+
 int rules_load(const void *mem, size_t size, struct rules **ret)
 {
 	const uint8_t *p = (const uint8_t *)mem + sizeof(struct rules_head);
@@ -97,6 +103,8 @@ int rules_load(const void *mem, size_t size, struct rules **ret)
 	err = load_part(p, first, &r->yr);
 	if (err == 0 && size > first)
 		err = load_part(p + first, size - first, &r->pe);
+	if (err == 0)
+		err = look_at_parts(r);
 	if (err < 0) {
 		rules_free(r);
 		return err;

@@ -22,7 +22,7 @@ struct unpack {
 	bool denied; /* a member or payload did */
 	bool logged; /* one matched by rules of level "log" alone: the first, here */
 	enum reason log_reason;
-	char log_rule[RULE_NAME_BYTES];
+	struct rule_match log_match;
 	bool missed_payload; /* the first thing that was not judged is one */
 	enum reason missed_reason;
 	uint64_t missed_at;
@@ -35,7 +35,7 @@ static void note_logged(struct unpack *u, const struct finding *found)
 		return;
 	u->logged = true;
 	u->log_reason = found->reason;
-	memcpy(u->log_rule, found->rule, sizeof(u->log_rule));
+	u->log_match = found->match;
 }
 
 /* Judge what was found in the file. Return: false: it denies. @ret_miss: set when it was not judged in full. */
@@ -57,7 +57,7 @@ static bool look_at(struct unpack *u, const void *buf, size_t len, nsec_t deadli
 		u->f->verdict = found.verdict;
 		u->f->reason = found.reason;
 		u->f->log_only = false;
-		memcpy(u->f->rule, found.rule, sizeof(u->f->rule));
+		u->f->match = found.match;
 		u->denied = true;
 	} else if (found.verdict == VERDICT_ERROR) {
 		*ret_miss = found.reason;
@@ -120,7 +120,7 @@ static void conclude_logged(struct unpack *u)
 	f->verdict = VERDICT_MALICIOUS;
 	f->reason = u->log_reason;
 	f->log_only = true;
-	memcpy(f->rule, u->log_rule, sizeof(f->rule));
+	f->match = u->log_match;
 }
 
 /* What was not read may have denied: no match of level "log" stands for that (docs/adr/0037). */
@@ -130,7 +130,7 @@ static void conclude_missed(struct finding *f, enum reason reason)
 	f->reason = reason;
 	f->partial = true;
 	f->log_only = false;
-	f->rule[0] = '\0';
+	f->match = (struct rule_match){0};
 }
 
 static void walk(struct arc_walker *w, struct unpack *u)

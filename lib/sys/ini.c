@@ -49,6 +49,20 @@ static bool is_name(const char *s)
 	                         "0123456789-_")] == '\0';
 }
 
+/* "Name", or "Kind name" for one of several of a kind. */
+static bool is_section_name(char *s)
+{
+	char *blank = strchr(s, ' ');
+	bool valid;
+
+	if (!blank)
+		return is_name(s);
+	*blank = '\0';
+	valid = is_name(s) && is_name(blank + 1);
+	*blank = ' ';
+	return valid;
+}
+
 static int ini_section(struct ini *ini, char *s)
 {
 	size_t len = strlen(s);
@@ -61,7 +75,7 @@ static int ini_section(struct ini *ini, char *s)
 		                "section header without ']'");
 	s[len - 1] = '\0';
 	s++;
-	if (!is_name(s))
+	if (!is_section_name(s))
 		return diag_add(ini->d, ini->file, ini->line, "bad section name '%s'",
 		                s);
 	memcpy(ini->section, s, len - 1);

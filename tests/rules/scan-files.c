@@ -52,7 +52,7 @@ static int open_image(const char *path, struct ruleset **ret)
 static void say(const struct finding *f, const char *path)
 {
 	if (f->verdict == VERDICT_MALICIOUS)
-		(void)printf("%s\t%s\t%s\n", f->log_only ? "log" : "deny", f->rule, path);
+		(void)printf("%s\t%s\t%s\n", f->log_only ? "log" : "deny", f->match.rule, path);
 	else if (f->verdict != VERDICT_CLEAN)
 		(void)printf("error\t%s\t%s\n", reason_name(f->reason), path);
 }

@@ -283,12 +283,28 @@ void manager_bundle_cancel(struct manager *manager, void *userdata)
 	asked.n_cancelled++;
 }
 
+uint64_t manager_rule_set_generation(const struct manager *manager, uint32_t i)
+{
+	return 40 + i;
+}
+
 const struct rules_report *manager_rules_report(const struct manager *manager)
 {
 	static struct rules_report r;
 
 	if (r.n_rows > 0)
 		return &r;
+	rules_set_init(&r.sets[0].set, "site");
+	r.sets[0].set.priority = 500;
+	r.sets[0].set.log_only = true;
+	r.sets[0].set.modules = 1U << RULES_ELF | 1U << RULES_MATH;
+	r.sets[0].set.vars = 0;
+	r.sets[0].n_files = 3;
+	r.sets[0].n_left_out = 1;
+	r.sets[0].n_rules = 7;
+	memset(r.sets[0].id, 0xab, sizeof(r.sets[0].id));
+	rules_set_init(&r.sets[1].set, "base");
+	r.n_sets = 2;
 	r.tried = (struct rules_tried){.n_stock = 3, .n_stock_all = 4, .n_rules = 9,
 	                               .n_files = 2, .n_left_out = 1, .nsec = 7000000};
 	(void)rules_report_add(&r, &(struct rules_row){.file = "/r/slow.yar", .rule = "",

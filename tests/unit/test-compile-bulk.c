@@ -182,7 +182,7 @@ static const char *refused_as(const struct made *m, unsigned i, uint64_t size)
 	digest_of(i, d.digest[DIGEST_SHA256]);
 	if (ruleset_recall(m->rs, &d, size, true, &f) != RECALL_FOUND)
 		return "";
-	return f.verdict == VERDICT_MALICIOUS ? f.rule : "allowed";
+	return f.verdict == VERDICT_MALICIOUS ? f.match.rule : "allowed";
 }
 
 /* Exactly those of the list are refused. */

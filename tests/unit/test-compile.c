@@ -77,6 +77,58 @@ START_TEST(add_yara_folder_takes_its_rules_in_order)
 }
 END_TEST
 
+START_TEST(use_set_files_belong_to_it)
+{
+	_cleanup_(diag_deinit) struct diag d = DIAG_NULL;
+	_cleanup_(inputs_deinit) struct inputs in = INPUTS_NULL;
+	_cleanup_(freep) char *text = NULL, *want = NULL;
+	struct rules_set a, b;
+
+	rules_set_init(&a, "a");
+	rules_set_init(&b, "b");
+	put("1.yar", "1");
+	put("2.yar", "2");
+	put("3.yar", "3");
+	ck_assert_int_eq(inputs_add_yara(&in, below("1.yar"), &d), 0);
+	ck_assert_int_eq(inputs_use_set(&in, &a, &d), 0);
+	ck_assert_int_eq(inputs_add_yara(&in, below("2.yar"), &d), 0);
+	ck_assert_int_eq(inputs_use_set(&in, &b, &d), 0);
+	ck_assert_int_eq(inputs_use_set(&in, &a, &d), 0);
+	ck_assert_int_eq(inputs_add_yara(&in, below("3.yar"), &d), 0);
+	ck_assert_ptr_null(in.yara[0].set);
+	ck_assert_str_eq(in.yara[1].set->name, "a");
+	ck_assert_ptr_eq(in.yara[2].set, in.yara[1].set);
+	ck_assert_uint_eq(in.n_sets, 2);
+	ck_assert_int_eq(inputs_use_set(&in, &b, &d), 0);
+	ck_assert_int_eq(inputs_add_yara(&in, below("3.yar"), &d), -EINVAL);
+	b.priority++;
+	ck_assert_int_eq(inputs_use_set(&in, &b, &d), -EINVAL);
+	text = diag_text(&d);
+	ck_assert_int_gt(asprintf(&want,
+	                          "%s: belongs to the rule set a already\n"
+	                          "the rule set b is given twice, as b:100:deny:3ff:fff and as "
+	                          "b:101:deny:3ff:fff",
+	                          below("3.yar")),
+	                 0);
+	ck_assert_str_eq(text, want);
+}
+END_TEST
+
+START_TEST(use_set_at_limit_and_past)
+{
+	_cleanup_(diag_deinit) struct diag d = DIAG_NULL;
+	_cleanup_(inputs_deinit) struct inputs in = INPUTS_NULL;
+	struct rules_set s;
+	char name[16];
+
+	for (int i = 0; i <= RULES_SETS_MAX; i++) {
+		(void)snprintf(name, sizeof(name), "s%d", i);
+		rules_set_init(&s, name);
+		ck_assert_int_eq(inputs_use_set(&in, &s, &d), i < RULES_SETS_MAX ? 0 : -EINVAL);
+	}
+}
+END_TEST
+
 START_TEST(add_untrusted_inputs_are_refused)
 {
 	_cleanup_(diag_deinit) struct diag d = DIAG_NULL;
@@ -242,7 +294,7 @@ START_TEST(build_ended_by_a_signal_leaves_the_name_of_the_file)
 }
 END_TEST
 
-UNIT_MAIN_WITH(setup, teardown, "compile", add_yara_folder_takes_its_rules_in_order,
+UNIT_MAIN_WITH(setup, teardown, "compile", add_yara_folder_takes_its_rules_in_order, use_set_files_belong_to_it, use_set_at_limit_and_past,
                add_untrusted_inputs_are_refused, add_yara_file_too_large_is_refused,
                add_hash_list_too_large_is_refused, build_inside_the_seal_makes_an_image_that_loads,
                build_with_any_error_reports_all_and_makes_no_image, build_without_inputs_is_an_empty_rule_set,

@@ -358,7 +358,84 @@ START_TEST(conf_check_looks_for_files_but_not_behind_a_server)
 }
 END_TEST
 
-UNIT_MAIN("conf", conf_parse_empty_gives_defaults, conf_parse_every_key_is_taken,
+START_TEST(conf_parse_rule_sets)
+{
+	_cleanup_(conf_deinit) struct conf c;
+	struct rules_set s;
+
+	parse_ok("[RuleSet vendor]\nYara=/v\nYara=/w/\nPriority=1000\nLevel=log\nModules=pe elf\n"
+	         "Variables=none\n[Rules]\nYara=/l\n[RuleSet site]\nModules=none\n"
+	         "[RuleSet vendor]\nYara=/x\n",
+	         &c);
+	ck_assert_uint_eq(c.n_rule_sets, 2);
+	ck_assert_str_eq(c.rule_sets[0].set.name, "vendor");
+	ck_assert_uint_eq(c.rule_sets[0].yara.n, 3);
+	ck_assert_str_eq(c.rule_sets[0].yara.items[1], "/w");
+	ck_assert_uint_eq(c.rule_sets[0].yara.from[2].line, 13);
+	ck_assert_uint_eq(c.rule_sets[0].set.priority, 1000);
+	ck_assert(c.rule_sets[0].set.log_only);
+	ck_assert_uint_eq(c.rule_sets[0].set.modules, 1U << RULES_PE | 1U << RULES_ELF);
+	ck_assert_uint_eq(c.rule_sets[0].set.vars, 0);
+	ck_assert_uint_eq(c.yara.n, 1);
+	conf_rule_set(&c, "site", &s);
+	ck_assert_uint_eq(s.modules, 0);
+	ck_assert_uint_eq(s.priority, RULES_PRIORITY_DEFAULT);
+	conf_rule_set(&c, "local", &s); /* no section */
+	ck_assert_str_eq(s.name, "local");
+	ck_assert(s.modules == RULES_MODULES_ALL && s.vars == RULES_SET_VARS_ALL && !s.log_only);
+}
+END_TEST
+
+START_TEST(conf_parse_rule_set_empty_values_give_defaults_back)
+{
+	_cleanup_(conf_deinit) struct conf c;
+
+	parse_ok("[RuleSet a]\nYara=/v\nPriority=0\nLevel=log\nModules=none\nVariables=none\n"
+	         "Yara=\nPriority=\nLevel=\nModules=\nVariables=\n",
+	         &c);
+	ck_assert_uint_eq(c.rule_sets[0].yara.n, 0);
+	ck_assert_uint_eq(c.rule_sets[0].set.priority, RULES_PRIORITY_DEFAULT);
+	ck_assert(!c.rule_sets[0].set.log_only);
+	ck_assert_uint_eq(c.rule_sets[0].set.modules, RULES_MODULES_ALL);
+	ck_assert_uint_eq(c.rule_sets[0].set.vars, RULES_SET_VARS_ALL);
+}
+END_TEST
+
+START_TEST(conf_parse_rule_set_errors)
+{
+	expect_errors("[RuleSet]\nYara=/x\n[RuleSet B]\n[RuleSet a]\nPriority=1001\nLevel=no\n"
+	              "Modules=magic\nYara=x\nHashes=/x\n",
+	              "f:1: [RuleSet]: expected [RuleSet NAME], a name of 1 to 32 of a-z, 0-9 and '-'\n"
+	              "f:3: [RuleSet B]: expected [RuleSet NAME], a name of 1 to 32 of a-z, 0-9 and '-'\n"
+	              "f:5: 'Priority=1001': expected a number from 0 to 1000\n"
+	              "f:6: 'Level=no': expected deny or log\n"
+	              "f:7: 'Modules=magic': expected all, none, or names with spaces between them: pe elf "
+	              "math hash dotnet dex macho time console string\n"
+	              "f:8: 'Yara=x': expected an absolute path without '.', '..' and '//'\n"
+	              "f:9: unknown key 'Hashes=' in [RuleSet a]");
+	expect_errors("[Rules x]\nYara=/x\n", "f:1: unknown section [Rules x]");
+}
+END_TEST
+
+START_TEST(conf_parse_rule_sets_at_limit_and_past)
+{
+	_cleanup_(conf_deinit) struct conf c;
+	_cleanup_(freep) char *errors = NULL;
+	char text[64 * (CONF_RULE_SETS_MAX + 1)] = "";
+
+	for (int i = 0; i < CONF_RULE_SETS_MAX; i++)
+		sprintf(text + strlen(text), "[RuleSet s%d]\n", i);
+	parse_ok(text, &c);
+	ck_assert_uint_eq(c.n_rule_sets, CONF_RULE_SETS_MAX);
+	strcat(text, "[RuleSet s0]\n[RuleSet more]\nYara=/x\n");
+	ck_assert_int_eq(parse(text, &c, &errors), -EINVAL);
+	ck_assert_str_eq(errors, "f:17: more than 15 rule sets");
+}
+END_TEST
+
+UNIT_MAIN("conf", conf_parse_rule_sets, conf_parse_rule_set_empty_values_give_defaults_back,
+          conf_parse_rule_set_errors, conf_parse_rule_sets_at_limit_and_past,
+          conf_parse_empty_gives_defaults, conf_parse_every_key_is_taken,
           conf_parse_empty_value_gives_default_back,
           conf_parse_mount_auto_empties_the_list,
           conf_parse_blocking_takes_paths_and_types_of_servers, conf_parse_bounds_are_inclusive,

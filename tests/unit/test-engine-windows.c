@@ -96,7 +96,7 @@ static void check(const struct finding *f, enum verdict v, enum reason r, const 
 {
 	ck_assert_str_eq(verdict_name(f->verdict), verdict_name(v));
 	ck_assert_str_eq(reason_name(f->reason), reason_name(r));
-	ck_assert_str_eq(f->rule, rule);
+	ck_assert_str_eq(f->match.rule, rule);
 	ck_assert(v == VERDICT_MALICIOUS || f->partial == (v == VERDICT_ERROR));
 }
 
@@ -127,7 +127,7 @@ static bool check_same(const struct bench *b)
 	struct finding f = scan(b), whole = scan_with(b, b->whole, 30 * NSEC_PER_SEC);
 
 	ck_assert(!whole.windows);
-	check(&f, whole.verdict, whole.reason, whole.rule);
+	check(&f, whole.verdict, whole.reason, whole.match.rule);
 	ck_assert(f.log_only == whole.log_only);
 	ck_assert_uint_eq(f.size_bytes, whole.size_bytes);
 	ck_assert_mem_eq(f.sha256, whole.sha256, sizeof(f.sha256));
@@ -142,7 +142,7 @@ static bool check_same_or_partial(const struct bench *b)
 	if (f.partial)
 		return false;
 	whole = scan_with(b, b->whole, 30 * NSEC_PER_SEC);
-	check(&f, whole.verdict, whole.reason, whole.rule);
+	check(&f, whole.verdict, whole.reason, whole.match.rule);
 	return true;
 }
 
@@ -434,7 +434,7 @@ START_TEST(scan_keeps_the_order_of_verdicts)
 	check_partial(&b); /* one that was not evaluated may have denied */
 	put(&b, b.len - 6, "denies");
 	f = scan(&b);
-	ck_assert_str_eq(f.rule, "denies");
+	ck_assert_str_eq(f.match.rule, "denies");
 	ck_assert(f.partial && f.verdict == VERDICT_MALICIOUS);
 	stop(&b);
 }

@@ -86,7 +86,7 @@ static void check(const struct finding *f, enum verdict v, enum reason r, const 
 {
 	ck_assert_str_eq(verdict_name(f->verdict), verdict_name(v));
 	ck_assert_str_eq(reason_name(f->reason), reason_name(r));
-	ck_assert_str_eq(f->rule, rule);
+	ck_assert_str_eq(f->match.rule, rule);
 }
 
 START_TEST(scan_clean_file_has_digest_and_size)

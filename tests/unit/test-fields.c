@@ -122,7 +122,7 @@ START_TEST(entry_fields_of_largest_record_fit)
 	memset(r.exe, 1, sizeof(r.exe));
 	memset(r.unit, 1, sizeof(r.unit));
 	memset(r.cgroup, 1, sizeof(r.cgroup));
-	memset(r.rule, 1, sizeof(r.rule));
+	memset(r.match.rule, 1, sizeof(r.match.rule));
 	entry_from_record(&e, &r, &line);
 	memset(e.bundles, 1, sizeof(e.bundles) - 1);
 	entry_fields(&e, &f);

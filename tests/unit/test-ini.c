@@ -121,6 +121,21 @@ START_TEST(ini_parse_line_at_limit_passes_and_past_it_fails)
 }
 END_TEST
 
+START_TEST(ini_parse_section_with_a_name)
+{
+	struct trace t = {.text = ""};
+	char *errors;
+
+	ck_assert_int_eq(parse("[Kind of-1]\nK=v\n", 16, &t, &errors), 0);
+	ck_assert_str_eq(t.text, "1[Kind of-1]\n2 Kind of-1.K=<v>\n");
+	free(errors);
+	ck_assert_int_eq(parse("[Kind  of]\n[Kind ]\n[ Kind]\n[Kind of it]\n", 40, &t, &errors), -EINVAL);
+	ck_assert_str_eq(errors, "f:1: bad section name 'Kind  of'\nf:2: bad section name 'Kind '\n"
+	                         "f:3: bad section name ' Kind'\nf:4: bad section name 'Kind of it'");
+	free(errors);
+}
+END_TEST
+
 START_TEST(ini_parse_file_at_limit_passes_and_past_it_fails)
 {
 	_cleanup_(freep) char *text = malloc(INI_BYTES_MAX + 1);
@@ -153,7 +168,7 @@ START_TEST(ini_parse_callback_einval_goes_on_other_errors_stop)
 }
 END_TEST
 
-UNIT_MAIN("ini", ini_parse_valid_calls_back_in_order,
+UNIT_MAIN("ini", ini_parse_section_with_a_name, ini_parse_valid_calls_back_in_order,
           ini_parse_value_keeps_comment_and_equal_signs,
           ini_parse_repeated_keys_are_all_passed_on,
           ini_parse_broken_lines_are_all_reported, ini_parse_binary_is_refused,

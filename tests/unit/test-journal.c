@@ -170,7 +170,7 @@ static struct record detection(const char *path)
 		.reason = REASON_EICAR,
 		.flags = RECORD_SUBJECT | RECORD_SHA256 | RECORD_LOGGED,
 		.generation = 3,
-		.rule = "EICAR-Test-File",
+		.match = {"EICAR-Test-File", "site"},
 		.unit = "php8.2-fpm.service",
 		.exe = "/usr/bin/php",
 	};
@@ -188,7 +188,7 @@ static struct record routine(void)
 	r.action = RECORD_ALLOW;
 	r.verdict = VERDICT_CLEAN;
 	r.reason = REASON_NONE;
-	r.rule[0] = '\0';
+	r.match.rule[0] = '\0';
 	return r;
 }
 
@@ -221,6 +221,7 @@ START_TEST(journal_record_detection_sends_every_field)
 		{"PROCESS_EXECUTABLE", "/usr/bin/php"},
 		{"CUSTOS_UNIT", "php8.2-fpm.service"},
 		{"RULE_NAME", "EICAR-Test-File"},
+		{"RULE_RULESET", "site"},
 		{"CUSTOS_MEMBER", "3/1"},
 		{"CUSTOS_ACTION", "deny"},
 		{"CUSTOS_VERDICT", "malicious"},
@@ -267,7 +268,7 @@ START_TEST(journal_record_forged_name_stays_one_field)
 	             "deny path=\"/srv/x\\nPRIORITY=0\\nMESSAGE=all is well\\n\\x1b[2J\\xff\" "
 	             "rule=EICAR-Test-File exe=/usr/bin/php uid=33 unit=php8.2-fpm.service "
 	             "pid=4242 verdict=malicious reason=eicar");
-	ck_assert_uint_eq(in.n, 29); /* all but CUSTOS_POLICY */
+	ck_assert_uint_eq(in.n, 30); /* all but CUSTOS_POLICY */
 	journal_free(j);
 }
 END_TEST
@@ -492,7 +493,7 @@ START_TEST(journal_record_larger_than_datagram_comes_as_memfd)
 	ck_assert(receive(fd, &in));
 	ck_assert(in.by_fd);
 	assert_value(&in, "FILE_PATH", path);
-	ck_assert_uint_eq(in.n, 29);
+	ck_assert_uint_eq(in.n, 30);
 	journal_free(j);
 }
 END_TEST

@@ -86,7 +86,7 @@ static int image_with(const struct rules_report *report)
 static const char *reason_in(int fd)
 {
 	static char text[512];
-	struct rule_report *r = rule_report_read(fd);
+	struct rule_report *r = rule_report_read(fd, NULL, 1);
 
 	ck_assert_ptr_nonnull(r);
 	(void)snprintf(text, sizeof(text), "%s", rule_report_reason(r) ?: "");
@@ -143,6 +143,74 @@ START_TEST(rule_report_anything_else_is_empty)
 }
 END_TEST
 
-UNIT_MAIN("methods-rules", rule_cost_left_out_comes_first, rule_cost_top_at_limit_and_past,
+START_TEST(rule_sets_tell_policy_and_generation)
+{
+	json_t *r, *sets, *first;
+	int fd;
+
+	setup();
+	fd = client();
+	call(fd, CALL("RuleSets"));
+	r = reply(fd);
+	sets = member(r, "sets");
+	ck_assert_uint_eq(json_array_size(sets), 2);
+	first = json_array_get(sets, 0);
+	ck_assert_str_eq(json_string_value(json_object_get(first, "name")), "site");
+	ck_assert_int_eq(json_integer_value(json_object_get(first, "priority")), 500);
+	ck_assert_int_eq(json_integer_value(json_object_get(first, "generation")), 40);
+	ck_assert_str_eq(json_string_value(json_object_get(first, "level")), "log");
+	ck_assert_uint_eq(json_array_size(json_object_get(first, "modules")), 2);
+	ck_assert_uint_eq(json_array_size(json_object_get(first, "variables")), 0);
+	ck_assert_int_eq(json_integer_value(json_object_get(first, "filesLeftOut")), 1);
+	ck_assert_uint_eq(json_array_size(json_object_get(json_array_get(sets, 1), "variables")),
+	                  N_RULES_SET_VARS);
+	json_decref(r);
+	close(fd);
+	teardown();
+}
+END_TEST
+
+/* A set that is what it was keeps the generation in which it came to be. */
+START_TEST(rule_report_generation_is_of_the_last_change)
+{
+	struct rules_report w = RULES_REPORT_NULL;
+	struct rule_report *first, *second, *third;
+	int fd;
+
+	rules_set_init(&w.sets[0].set, "a");
+	rules_set_init(&w.sets[1].set, "b");
+	w.n_sets = 2;
+	fd = image_with(&w);
+	first = rule_report_read(fd, NULL, 7);
+	close(fd);
+	w.sets[1].id[31] = 1; /* another text */
+	fd = image_with(&w);
+	second = rule_report_read(fd, first, 8);
+	close(fd);
+	w.sets[2] = w.sets[0];
+	w.sets[0] = w.sets[1];
+	w.sets[1] = w.sets[2]; /* another order */
+	rules_set_init(&w.sets[2].set, "c");
+	w.n_sets = 3;
+	fd = image_with(&w);
+	third = rule_report_read(fd, second, 9);
+	close(fd);
+	ck_assert_uint_eq(rule_report_generation(first, 0), 7);
+	ck_assert_uint_eq(rule_report_generation(first, 1), 7);
+	ck_assert_uint_eq(rule_report_generation(first, 2), 0);
+	ck_assert_uint_eq(rule_report_generation(second, 0), 7);
+	ck_assert_uint_eq(rule_report_generation(second, 1), 8);
+	ck_assert_uint_eq(rule_report_generation(third, 0), 8);
+	ck_assert_uint_eq(rule_report_generation(third, 1), 7);
+	ck_assert_uint_eq(rule_report_generation(third, 2), 9);
+	ck_assert_uint_eq(rule_report_generation(NULL, 0), 0);
+	(void)rule_report_free(first);
+	(void)rule_report_free(second);
+	(void)rule_report_free(third);
+}
+END_TEST
+
+UNIT_MAIN("methods-rules", rule_sets_tell_policy_and_generation, rule_report_generation_is_of_the_last_change,
+          rule_cost_left_out_comes_first, rule_cost_top_at_limit_and_past,
           rule_report_first_that_is_left_out_is_the_reason,
           rule_report_anything_else_is_empty)

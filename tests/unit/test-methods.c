@@ -117,7 +117,7 @@ START_TEST(scan_files_are_answered_by_index)
 	                    .reason = REASON_YARA,
 	                    .size_bytes = 5,
 	                    .has_sha256 = true,
-	                    .rule = "evil",
+	                    .match.rule = "evil",
 	                    .member = {2, {3, 1}}};
 	unsigned before;
 	json_t *r;

@@ -42,7 +42,7 @@ static void setup(void)
 	c.host_root = open("root", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	memset(&order, 0, sizeof(order));
 	strcpy(order.policy, "50.rules:1");
-	strcpy(order.record.rule, "test-rule");
+	strcpy(order.record.match.rule, "test-rule");
 }
 
 static void teardown(void)

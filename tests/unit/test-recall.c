@@ -69,7 +69,7 @@ static void check_same(const struct finding *a, const struct finding *b)
 {
 	ck_assert_str_eq(verdict_name(a->verdict), verdict_name(b->verdict));
 	ck_assert_str_eq(reason_name(a->reason), reason_name(b->reason));
-	ck_assert_str_eq(a->rule, b->rule);
+	ck_assert_str_eq(a->match.rule, b->match.rule);
 	ck_assert_uint_eq(a->size_bytes, b->size_bytes);
 	ck_assert(a->partial == b->partial && a->has_sha256 && b->has_sha256);
 	ck_assert(memcmp(a->sha256, b->sha256, SHA256_BYTES) == 0);
@@ -138,7 +138,7 @@ START_TEST(recall_block_list_wins_over_allow_list)
 	ck_assert_int_eq(ruleset_recall(now.rs, &d, 3, true, &f), RECALL_FOUND);
 	ck_assert_int_eq(f.verdict, VERDICT_MALICIOUS);
 	ck_assert_int_eq(f.reason, REASON_HASH);
-	ck_assert_str_eq(f.rule, "Bad");
+	ck_assert_str_eq(f.match.rule, "Bad");
 	/* The entry is tied to three bytes; only the allow list is left. */
 	ck_assert_int_eq(ruleset_recall(now.rs, &d, 4, true, &f), RECALL_FOUND);
 	ck_assert_int_eq(f.verdict, VERDICT_CLEAN);

@@ -64,7 +64,7 @@ static bool is_found(const char *text)
 	_cleanup_(rules_compiled_freep) struct rules_compiled *c = NULL;
 	_cleanup_(freep) char *mem = NULL;
 	uint8_t file[NEED_HEAD_BYTES + POSITIVE_MAX_BYTES];
-	char name[RULE_NAME_BYTES];
+	struct rule_match name;
 	struct rules_scanner *scanner;
 	struct rules *r;
 	enum rules_result result;
@@ -80,7 +80,7 @@ static bool is_found(const char *text)
 	memcpy(file, last.head, last.head_len);
 	memcpy(file + last.head_len, last_bytes, last.len);
 	result = rules_scan(scanner, file, last.head_len + last.len, NULL,
-	                    UINT64_MAX / 2, name);
+	                    UINT64_MAX / 2, &name);
 	rules_scanner_free(scanner);
 	rules_free(r);
 	return result == RULES_MATCH;

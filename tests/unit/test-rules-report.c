@@ -46,6 +46,9 @@ static void write_two(void)
 
 	r.tried.n_stock = 3;
 	r.tried.spent_nsec = 5;
+	rules_set_init(&r.sets[0].set, "site");
+	r.sets[0].n_rules = 9;
+	r.n_sets = 1;
 	ck_assert_int_eq(rules_report_add(&r, &file), 0);
 	ck_assert_int_eq(rules_report_add(&r, &rule), 0);
 	write_all(&r);
@@ -74,6 +77,9 @@ START_TEST(report_open_gives_what_was_written)
 	ck_assert_uint_eq(row.line, 7);
 	ck_assert(row.windows);
 	ck_assert(!rules_report_next(&r, &at, &row));
+	ck_assert_uint_eq(r.n_sets, 1);
+	ck_assert_str_eq(r.sets[0].set.name, "site");
+	ck_assert_uint_eq(r.sets[0].n_rules, 9);
 }
 END_TEST
 
@@ -109,6 +115,8 @@ START_TEST(report_open_changed_is_refused_or_whole)
 		copy[i / 8] ^= (uint8_t)(1U << i % 8);
 		if (rules_report_open(copy, written.len, &r) < 0)
 			continue;
+		for (uint32_t k = 0; k < r.n_sets; k++)
+			ck_assert_uint_lt(strlen(r.sets[k].set.name), RULE_SET_BYTES);
 		while (rules_report_next(&r, &at, &row))
 			n += strlen(row.file) + strlen(row.rule) + strlen(row.why) > 0;
 		ck_assert_uint_eq(n, r.n_rows);

@@ -54,15 +54,15 @@ static struct rules *load(const char *text, uint64_t n_rules)
 
 static const char *judged(struct rules *r, const char *bytes)
 {
-	static char rule[RULE_NAME_BYTES];
+	static struct rule_match match;
 	struct rules_scanner *s;
 	enum rules_result result;
 
 	ck_assert_int_eq(rules_scanner_new(r, &s), 0);
-	result = rules_scan(s, bytes, strlen(bytes), NULL, FAR, rule);
+	result = rules_scan(s, bytes, strlen(bytes), NULL, FAR, &match);
 	rules_scanner_free(s);
 	ck_assert(result == RULES_MATCH || result == RULES_CLEAN);
-	return result == RULES_MATCH ? rule : "";
+	return result == RULES_MATCH ? match.rule : "";
 }
 
 /* Is a rule with this condition one for PE? */

@@ -252,14 +252,14 @@ START_TEST(scan_first_matching_rule_is_named)
 {
 	struct rules *r = load("rule no { condition: false } rule one { strings: $a = \"abc\" "
 	                       "condition: $a } rule two { condition: true }");
-	char name[RULE_NAME_BYTES];
+	struct rule_match name;
 	struct rules_scanner *s;
 
 	ck_assert_int_eq(rules_scanner_new(r, &s), 0);
-	ck_assert_int_eq(rules_scan(s, "xabcx", 5, NULL, FAR, name), RULES_MATCH);
-	ck_assert_str_eq(name, "one");
-	ck_assert_int_eq(rules_scan(s, "xabx", 4, NULL, FAR, name), RULES_MATCH);
-	ck_assert_str_eq(name, "two");
+	ck_assert_int_eq(rules_scan(s, "xabcx", 5, NULL, FAR, &name), RULES_MATCH);
+	ck_assert_str_eq(name.rule, "one");
+	ck_assert_int_eq(rules_scan(s, "xabx", 4, NULL, FAR, &name), RULES_MATCH);
+	ck_assert_str_eq(name.rule, "two");
 	rules_scanner_free(s);
 	rules_free(r);
 }
@@ -286,12 +286,12 @@ static void check_levels(struct rules *r, const struct level_case *cases, size_t
 	ck_assert_int_eq(rules_scanner_new(r, &s), 0);
 	for (size_t i = 0; i < n; i++) {
 		const char *text = cases[i].text;
-		char name[RULE_NAME_BYTES] = "";
+		struct rule_match name;
 
-		ck_assert_msg(rules_scan(s, text, strlen(text), NULL, FAR, name) ==
+		ck_assert_msg(rules_scan(s, text, strlen(text), NULL, FAR, &name) ==
 		                      cases[i].result, "%s", text);
 		if (cases[i].rule)
-			ck_assert_str_eq(name, cases[i].rule);
+			ck_assert_str_eq(name.rule, cases[i].rule);
 	}
 	rules_scanner_free(s);
 	rules_free(r);
@@ -340,13 +340,13 @@ START_TEST(scan_level_log_does_not_hide_a_time_out)
 {
 	struct rules *r = load(LOG_A "rule slow { condition: uint8(0) == 0x61 and for all i in "
 	                       "(0..2000000000) : (uint8(i % 4) == 0x61) }");
-	char name[RULE_NAME_BYTES];
+	struct rule_match name;
 	struct rules_scanner *s;
 
 	ck_assert_int_eq(rules_scanner_new(r, &s), 0);
-	ck_assert_int_eq(rules_scan(s, "aaaa", 4, NULL, clock_now() + 100 * NSEC_PER_MSEC, name),
+	ck_assert_int_eq(rules_scan(s, "aaaa", 4, NULL, clock_now() + 100 * NSEC_PER_MSEC, &name),
 	                 RULES_TIMEOUT);
-	ck_assert_int_eq(rules_scan(s, "baaaa", 5, NULL, FAR, name), RULES_MATCH_LOG);
+	ck_assert_int_eq(rules_scan(s, "baaaa", 5, NULL, FAR, &name), RULES_MATCH_LOG);
 	rules_scanner_free(s);
 	rules_free(r);
 }
@@ -365,13 +365,13 @@ START_TEST(scan_entry_point_of_the_file_before_is_forgotten)
 	};
 	static const uint8_t text[128] = "no program, and so without an entry point";
 	struct rules *r = load("rule e { condition: entrypoint == 0x54 }");
-	char name[RULE_NAME_BYTES];
+	struct rule_match name;
 	struct rules_scanner *s;
 
 	ck_assert_int_eq(rules_scanner_new(r, &s), 0);
-	ck_assert_int_eq(rules_scan(s, text, sizeof(text), NULL, FAR, name), RULES_CLEAN);
-	ck_assert_int_eq(rules_scan(s, elf, sizeof(elf), NULL, FAR, name), RULES_MATCH);
-	ck_assert_int_eq(rules_scan(s, text, sizeof(text), NULL, FAR, name), RULES_CLEAN);
+	ck_assert_int_eq(rules_scan(s, text, sizeof(text), NULL, FAR, &name), RULES_CLEAN);
+	ck_assert_int_eq(rules_scan(s, elf, sizeof(elf), NULL, FAR, &name), RULES_MATCH);
+	ck_assert_int_eq(rules_scan(s, text, sizeof(text), NULL, FAR, &name), RULES_CLEAN);
 	rules_scanner_free(s);
 	rules_free(r);
 }
@@ -380,12 +380,12 @@ END_TEST
 START_TEST(scan_deadline_in_the_past_times_out)
 {
 	struct rules *r = load("rule x { condition: true }");
-	char name[RULE_NAME_BYTES];
+	struct rule_match name;
 	struct rules_scanner *s;
 
 	ck_assert_int_eq(rules_scanner_new(r, &s), 0);
-	ck_assert_int_eq(rules_scan(s, "a", 1, NULL, clock_now(), name), RULES_TIMEOUT);
-	ck_assert_int_eq(rules_scan(s, "a", 1, NULL, FAR, name), RULES_MATCH);
+	ck_assert_int_eq(rules_scan(s, "a", 1, NULL, clock_now(), &name), RULES_TIMEOUT);
+	ck_assert_int_eq(rules_scan(s, "a", 1, NULL, FAR, &name), RULES_MATCH);
 	rules_scanner_free(s);
 	rules_free(r);
 }
@@ -398,18 +398,18 @@ START_TEST(scan_universal_binary_without_end_is_an_error)
 	                       "rule b { strings: $m = \"mark\" condition: $m }");
 	struct rules_scanner *s;
 	uint8_t fat[64] = {0xca, 0xfe, 0xba, 0xbe, 0, 0, 4, 0};
-	char name[RULE_NAME_BYTES];
+	struct rule_match name;
 
 	ck_assert_int_eq(rules_scanner_new(r, &s), 0);
 	memcpy(fat + 40, "mark", 4);
-	ck_assert_int_eq(rules_scan(s, fat, sizeof(fat), NULL, FAR, name), RULES_MATCH);
+	ck_assert_int_eq(rules_scan(s, fat, sizeof(fat), NULL, FAR, &name), RULES_MATCH);
 	fat[7] = 1; /* one more than are looked at */
-	ck_assert_int_eq(rules_scan(s, fat, sizeof(fat), NULL, FAR, name), RULES_ERROR);
+	ck_assert_int_eq(rules_scan(s, fat, sizeof(fat), NULL, FAR, &name), RULES_ERROR);
 	memset(fat + 4, 0xff, 4);
-	ck_assert_int_eq(rules_scan(s, fat, sizeof(fat), NULL, FAR, name), RULES_ERROR);
+	ck_assert_int_eq(rules_scan(s, fat, sizeof(fat), NULL, FAR, &name), RULES_ERROR);
 	fat[3] = 0xbf;
-	ck_assert_int_eq(rules_scan(s, fat, sizeof(fat), NULL, FAR, name), RULES_ERROR);
-	ck_assert_int_eq(rules_scan(s, fat, 7, NULL, FAR, name), RULES_CLEAN);
+	ck_assert_int_eq(rules_scan(s, fat, sizeof(fat), NULL, FAR, &name), RULES_ERROR);
+	ck_assert_int_eq(rules_scan(s, fat, 7, NULL, FAR, &name), RULES_CLEAN);
 	rules_scanner_free(s);
 	rules_free(r);
 }
@@ -420,15 +420,15 @@ START_TEST(scan_slow_rule_times_out_within_a_second_and_recovers)
 	struct rules *r = load("rule slow { condition: uint8(0) == 0x61 and for all i in (0..2000000000) : "
 	                       "(uint8(i % 4) == 0x61) }"
 	                       " rule quick { strings: $a = \"quick\" condition: $a }");
-	char name[RULE_NAME_BYTES];
+	struct rule_match name;
 	struct rules_scanner *s;
 	nsec_t start = clock_now();
 
 	ck_assert_int_eq(rules_scanner_new(r, &s), 0);
-	ck_assert_int_eq(rules_scan(s, "aaaa", 4, NULL, start + 100 * NSEC_PER_MSEC, name),
+	ck_assert_int_eq(rules_scan(s, "aaaa", 4, NULL, start + 100 * NSEC_PER_MSEC, &name),
 	                 RULES_TIMEOUT);
 	ck_assert_uint_lt(clock_now() - start, 20 * NSEC_PER_SEC); /* libyara is not exact */
-	ck_assert_int_eq(rules_scan(s, "quick", 5, NULL, FAR, name), RULES_MATCH);
+	ck_assert_int_eq(rules_scan(s, "quick", 5, NULL, FAR, &name), RULES_MATCH);
 	rules_scanner_free(s);
 	rules_free(r);
 }
@@ -441,16 +441,16 @@ START_TEST(scan_too_many_matches_is_an_error_unless_a_rule_matched)
 	_cleanup_(freep) char *buf = malloc(len);
 	struct rules *r = load("rule many { strings: $a = \"aa\" condition: #a == 1 } "
 	                       "rule end { strings: $b = \"END\" condition: $b }");
-	char name[RULE_NAME_BYTES];
+	struct rule_match name;
 	struct rules_scanner *s;
 
 	memset(buf, 'a', len);
 	ck_assert_int_eq(rules_scanner_new(r, &s), 0);
-	ck_assert_int_eq(rules_scan(s, buf, len, NULL, FAR, name), RULES_ERROR);
-	ck_assert_int_eq(rules_scan(s, "aa", 2, NULL, FAR, name), RULES_MATCH);
+	ck_assert_int_eq(rules_scan(s, buf, len, NULL, FAR, &name), RULES_ERROR);
+	ck_assert_int_eq(rules_scan(s, "aa", 2, NULL, FAR, &name), RULES_MATCH);
 	memcpy(buf + len - 3, "END", 3);
-	ck_assert_int_eq(rules_scan(s, buf, len, NULL, FAR, name), RULES_MATCH);
-	ck_assert_str_eq(name, "end");
+	ck_assert_int_eq(rules_scan(s, buf, len, NULL, FAR, &name), RULES_MATCH);
+	ck_assert_str_eq(name.rule, "end");
 	rules_scanner_free(s);
 	rules_free(r);
 }
@@ -470,17 +470,18 @@ START_TEST(scan_that_tells_goes_on_behind_a_match)
 	                       "rule b { condition: uint16(0) == 0x5a4d } "
 	                       "rule c { condition: filesize > 1 or pe.number_of_sections > 0 } "
 	                       "private rule d { condition: true } rule e { condition: filesize == 2 }");
-	char name[RULE_NAME_BYTES], told[1024] = "";
+	struct rule_match name;
+	char told[1024] = "";
 	struct rules_scanner *s;
 
 	ck_assert_int_eq(rules_scanner_new(r, &s), 0);
 	rules_scanner_tell(s, note, told);
-	ck_assert_int_eq(rules_scan(s, "MZ", 2, NULL, FAR, name), RULES_CLEAN);
+	ck_assert_int_eq(rules_scan(s, "MZ", 2, NULL, FAR, &name), RULES_CLEAN);
 	ck_assert_str_eq(told, "t.yar:a t.yar:e t.yar:b t.yar:c ");
 	*told = '\0';
-	ck_assert_int_eq(rules_scan(s, "xx", 2, NULL, FAR, name), RULES_CLEAN);
+	ck_assert_int_eq(rules_scan(s, "xx", 2, NULL, FAR, &name), RULES_CLEAN);
 	ck_assert_str_eq(told, "t.yar:a t.yar:c t.yar:e ");
-	ck_assert_int_eq(rules_scan(s, "xx", 2, NULL, clock_now(), name), RULES_TIMEOUT);
+	ck_assert_int_eq(rules_scan(s, "xx", 2, NULL, clock_now(), &name), RULES_TIMEOUT);
 	rules_scanner_free(s);
 	rules_free(r);
 }

@@ -93,7 +93,7 @@ static void check(const struct finding *f, enum verdict v, enum reason r,
 	member_place_text(&f->member, at);
 	ck_assert_str_eq(verdict_name(f->verdict), verdict_name(v));
 	ck_assert_str_eq(reason_name(f->reason), reason_name(r));
-	ck_assert_str_eq(f->rule, rule);
+	ck_assert_str_eq(f->match.rule, rule);
 	ck_assert_str_eq(at, member);
 	ck_assert_int_eq(f->partial, v == VERDICT_ERROR);
 }
