@@ -7,6 +7,7 @@
 #include "daemon/keeper/keeper.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -67,5 +68,6 @@ void generation_unload(struct generation *g)
 {
 	ruleset_freep(&g->rules);
 	policy_freep(&g->policy);
+	(void)malloc_trim(0); /* or the holes of one generation stay between pieces of the next */
 	*g = (struct generation){0};
 }

@@ -8,6 +8,7 @@
  * hand. Reads as a list: check, occupy the descriptor table, load libraries, seal, serve.
  */
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,8 @@
 
 #include "daemon/keeper/keeper.h"
 #include "daemon/outpost/outpost.h"
+
+#define GENERATION_PIECE_BYTES (128 << 10) /* and larger ones go back to the kernel when they are freed */
 
 static int fail(const char *what, int r)
 {
@@ -94,6 +97,9 @@ int main(int argc, char **argv)
 	r = keeper_descriptors(&keeper);
 	if (r < 0)
 		return fail("descriptor table", r);
+	/* Or the C library, once it has seen a large piece freed, keeps those of the next generations in its heap,
+	 * between others that stay: it grew by all rules with each reload. */
+	(void)mallopt(M_MMAP_THRESHOLD, GENERATION_PIECE_BYTES);
 	r = engine_global_init();
 	if (r < 0)
 		return fail("engine", r);

@@ -14,6 +14,7 @@
 #include "daemon/scanner/solo.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -279,6 +280,9 @@ void scanner_run(const struct scanner_config *cfg)
 	(void)sigprocmask(SIG_SETMASK, &all, NULL); /* threads inherit: only main takes SIGUSR1 */
 	(void)prctl(PR_SET_NAME, "custos-scanner");
 	atomic_store(&cfg->shared->place[cfg->place].pid, (uint32_t)getpid());
+	/* The keeper's are for rules. Of what is allocated for a file, up to that of libyara for 14,000 rules stays. */
+	(void)mallopt(M_MMAP_THRESHOLD, 4 << 20);
+	(void)mallopt(M_TRIM_THRESHOLD, 8 << 20);
 	bound_memory(cfg);
 	prepare(&sc, cfg);
 	await_leave(&sc);

@@ -8,6 +8,7 @@
 #include "custos/rules.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yara.h>
@@ -47,6 +48,21 @@ static size_t read_items(void *ptr, size_t size, size_t count, void *userdata)
 	return n;
 }
 
+/*
+ * Where pointers lie, for libyara to move or save its memory: neither is done with loaded rules. It keeps 32 bytes
+ * for each, which are 34 MB for 11,000 rules, and a third of all.
+ */
+static void forget_places(YR_ARENA *arena)
+{
+	YR_RELOC *next;
+
+	for (YR_RELOC *place = arena->reloc_list_head; place; place = next) {
+		next = place->next;
+		yr_free(place);
+	}
+	arena->reloc_list_head = arena->reloc_list_tail = NULL;
+}
+
 static int load_part(const uint8_t *mem, size_t size, YR_RULES **ret)
 {
 	struct source src = {mem, mem + size};
@@ -55,6 +71,7 @@ static int load_part(const uint8_t *mem, size_t size, YR_RULES **ret)
 
 	if (err != ERROR_SUCCESS)
 		return err == ERROR_INSUFFICIENT_MEMORY ? -ENOMEM : -EBADMSG;
+	forget_places((*ret)->arena);
 	return 0;
 }
 
@@ -109,6 +126,7 @@ int rules_load(const void *mem, size_t size, struct rules **ret)
 		rules_free(r);
 		return err;
 	}
+	(void)malloc_trim(0); /* the places lay together */
 	*ret = r;
 	return 0;
 }

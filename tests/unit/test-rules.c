@@ -8,6 +8,7 @@
 #include "custos/rules-compile.h"
 #include "custos/rules.h"
 #include "lib/scan/rules-tell.h"
+#include "lib/scan/rules-yara.h"
 #include "unit.h"
 
 #define SOURCE(name, text) {name, text, sizeof(text) - 1}
@@ -245,6 +246,19 @@ START_TEST(load_cut_off_rules_are_damaged)
 	ck_assert_int_eq(rules_load("", 0, &r), -EBADMSG);
 	ck_assert_int_eq(rules_load("YARA", 4, &r), -EBADMSG);
 	ck_assert_int_eq(rules_load("not rules at all", 16, &r), -EBADMSG);
+}
+END_TEST
+
+/* libyara keeps them for a save that never comes. */
+START_TEST(load_keeps_no_list_of_pointers)
+{
+	struct rules *r = load("rule a { strings: $a = \"abc\" condition: $a } "
+	                       "rule b { strings: $a = \"abc\" condition: uint16(0) == 0x5A4D and $a }");
+
+	ck_assert_ptr_null(r->yr->arena->reloc_list_head);
+	ck_assert_ptr_nonnull(r->pe);
+	ck_assert_ptr_null(r->pe->arena->reloc_list_head);
+	rules_free(r);
 }
 END_TEST
 
@@ -495,7 +509,7 @@ UNIT_MAIN("rules", compile_errors_name_file_and_line_of_every_bad_file,
           compile_include_of_itself_ends, compile_modules_magic_and_cuckoo_are_refused,
           compile_tells_what_the_rules_look_at,
           compile_what_any_file_looks_at_counts, write_failing_sink_is_handed_up,
-          load_cut_off_rules_are_damaged, scan_first_matching_rule_is_named,
+          load_cut_off_rules_are_damaged, load_keeps_no_list_of_pointers, scan_first_matching_rule_is_named,
           scan_level_log_yields_to_rules_that_deny, scan_level_log_counts_in_both_parts,
           scan_level_log_does_not_hide_a_time_out,
           scan_entry_point_of_the_file_before_is_forgotten,
