@@ -52,12 +52,16 @@ check_match() {
 	fi
 }
 
+# nap SECONDS: without a process of its own. Nothing ever comes out of the pipe.
+exec {NAP_FD}<> <(:)
+nap() { read -rt "$1" -u "$NAP_FD" || :; }
+
 # wait_for SECONDS COMMAND...: until it succeeds; fails at the limit.
 wait_for() {
 	local end=$((SECONDS + $1)); shift
 	until "$@"; do
 		[ "$SECONDS" -lt "$end" ] || return 1
-		sleep 0.05
+		nap 0.05
 	done
 }
 
