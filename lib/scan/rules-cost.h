@@ -23,7 +23,7 @@
 #define COST_PROBE_BYTES  ((size_t)8 << 10) /* of it at least, for the rules of a dear file */
 
 /* CPU time for all files, when there is no budget to keep, and for the rules of the dearest:
- * an eighth of it for one file. */
+ * of what is left of that, a quarter for one file. */
 #define COST_SCREEN_NSEC (2 * NSEC_PER_SEC)
 #define COST_DETAIL_NSEC (1 * NSEC_PER_SEC)
 

