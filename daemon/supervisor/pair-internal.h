@@ -32,9 +32,10 @@ struct pair {
 	                           with an anchor */
 	sd_event_source *look;      /* whether the keeper is alive */
 	nsec_t lost_at, started_at; /* begin_anew(); the keeper */
-	nsec_t looked_at;
+	nsec_t looked_at, awake_since; /* by on_look(): last time; when we had not been for long */
 	unsigned n_quick_ends;      /* keepers in a row */
 	bool stopping, ready, left;     /* left: not ours to end */
+	bool executed;                  /* the keeper */
 	struct load current; /* in force; the next keeper starts with it */
 	struct load offered; /* sent, not answered yet */
 };

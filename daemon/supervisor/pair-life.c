@@ -32,8 +32,7 @@
 
 #include "daemon/supervisor/spawn.h"
 
-#define REAP_USEC                                                                      \
-	(2 * 1000) /* how often we look whether a lost pair's scanner is gone */
+#define REAP_USEC        (2 * 1000) /* how often we look whether a lost pair's scanner is gone */
 /* After so many keepers in a row that ended so soon after their start, the next one is
  * not started at once. */
 #define QUICK_END_NSEC   (1 * NSEC_PER_SEC)
@@ -45,6 +44,9 @@
 /* A keeper looks around four times a second. One that has not for so long is stopped, or worse. */
 #define KEEPER_SILENCE_NSEC (5 * NSEC_PER_SEC)
 #define KEEPER_LOOK_USEC    (500 * 1000)
+/* But one that was executed has its libraries to load first, 48 MB of files with what libarchive brings along, from a disk
+ * that may be busy with a boot. Another would take as long. Well within TimeoutStartSec= of the unit. */
+#define KEEPER_START_NSEC   (30 * NSEC_PER_SEC)
 
 static int on_keeper_exit(sd_event_source *source, const siginfo_t *si, void *userdata);
 static int on_anchor_exit(sd_event_source *source, const siginfo_t *si, void *userdata);
@@ -95,11 +97,12 @@ static int on_look(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct pair *p = userdata;
 	const nsec_t now = clock_now(), beat = atomic_load(&p->m->shared->keeper_beat);
+	const nsec_t patience = p->executed && beat == p->started_at ? KEEPER_START_NSEC : KEEPER_SILENCE_NSEC;
 
 	/* We may have been stopped as well; then it shall have its time to say something first. */
-	if (p->keeper && !p->stopping && now > p->looked_at + KEEPER_SILENCE_NSEC)
-		atomic_store(&p->m->shared->keeper_beat, now);
-	else if (p->keeper && !p->stopping && now > beat + KEEPER_SILENCE_NSEC)
+	if (now > p->looked_at + KEEPER_SILENCE_NSEC)
+		p->awake_since = now;
+	if (p->keeper && !p->stopping && now > MAX(beat, p->awake_since) + patience)
 		(void)kill(p->keeper, SIGKILL); /* the anchor clones another */
 	p->looked_at = now;
 	(void)sd_event_source_set_time(source, usec + KEEPER_LOOK_USEC);
@@ -118,8 +121,7 @@ static int begin_looking(struct pair *p)
 	                         on_look, p);
 }
 
-/* --- one clones the other
- * ----------------------------------------------------------------- */
+/* --- one clones the other ------------------------------------------------------------- */
 
 static int on_patience(sd_event_source *source, uint64_t usec, void *userdata)
 {
@@ -162,8 +164,7 @@ static void order_anchor(struct pair *p)
 		r = chan_send(p->control, &msg, sizeof(msg), &theirs, 1, MSG_DONTWAIT);
 	(void)fd_close(theirs);
 	if (r < 0)
-		close_anchor(p); /* a keeper without an anchor: it protects as well, but
-		                    must not die */
+		close_anchor(p); /* a keeper without an anchor: it protects as well, but must not die */
 }
 
 /* Names of open files are read in the anchor's /proc entry: it outlives keepers. */
@@ -191,9 +192,11 @@ void pair_anchor_started(struct pair *p, pid_t pid)
 	give_names(p);
 }
 
-static int watch_keeper(struct pair *p, pid_t pid)
+/* @executed: it starts as a program, not as the copy of one that runs. */
+static int watch_keeper(struct pair *p, pid_t pid, bool executed)
 {
 	p->keeper = pid;
+	p->executed = executed;
 	p->started_at = clock_now();
 	set_own(p, OWN_KEEPER, pid);
 	atomic_store(&p->m->shared->keeper_beat, p->started_at);
@@ -206,12 +209,11 @@ void pair_keeper_started(struct pair *p, pid_t pid)
 	if (p->keeper || !remains_is_new_child(&p->remains, pid))
 		return; /* patience with the anchor ends */
 	p->timer = sd_event_source_disable_unref(p->timer);
-	if (watch_keeper(p, pid) < 0 || pair_send_loads(p) < 0)
+	if (watch_keeper(p, pid, false) < 0 || pair_send_loads(p) < 0)
 		(void)kill(pid, SIGKILL); /* its end leads on */
 }
 
-/* --- neither is left
- * ---------------------------------------------------------------------- */
+/* --- neither is left ------------------------------------------------------------------ */
 
 static int on_reap_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
@@ -245,8 +247,7 @@ static int begin_anew(struct pair *p)
 	return set_timer(p, 0, on_reap_timer);
 }
 
-/* --- somebody has ended
- * -------------------------------------------------------------------- */
+/* --- somebody has ended --------------------------------------------------------------- */
 
 static int find_keeper(struct pair *p)
 {
@@ -321,8 +322,7 @@ void pair_stop_alone(struct pair *p)
 	p->listener->stopped(p->m);
 }
 
-/* --- the first
- * ----------------------------------------------------------------------------- */
+/* --- the first ------------------------------------------------------------------------ */
 
 static pid_t start_keeper(struct pair *p, int control, int requests, int anchor)
 {
@@ -364,7 +364,7 @@ int pair_start(struct pair *p)
 	(void)fd_close(requests[1]);
 	(void)fd_close(anchor);
 	if (r >= 0)
-		r = watch_keeper(p, pid);
+		r = watch_keeper(p, pid, true);
 	if (r >= 0)
 		r = begin_looking(p);
 	if (r >= 0)
