@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "archive-rar.h"
 #include "custos/archive.h"
 #include "custos/clock.h"
 
@@ -166,21 +167,48 @@ static const char *name_of(struct archive_entry *e)
 	return name ? name : "";
 }
 
+static enum arc_rar look_at_rar(const struct arc_reader *rd, int r)
+{
+	if (rd->kind != ARC_RAR)
+		return ARC_RAR_MEMBER;
+	/* After a failure libarchive does not tell where it is; what locks all headers is the first of them. */
+	return arc_rar_next(rd->buf, rd->len, r == ARCHIVE_EOF || is_fine(r) ? arc_header_at(rd) : 0);
+}
+
+/* Why no member came. */
+static enum arc_step no_member(const struct arc_reader *rd, int r, enum arc_rar rar)
+{
+	const bool is_rar = rd->kind == ARC_RAR;
+
+	if (r == ARCHIVE_EOF)
+		return is_rar && rar != ARC_RAR_END ? ARC_DAMAGED : ARC_END;
+	if (r == ARCHIVE_FATAL && !rd->late &&
+	    (is_rar ? rar == ARC_RAR_LOCKED : archive_read_has_encrypted_entries(rd->a) > 0))
+		return ARC_LOCKED;
+	return failure(rd, r);
+}
+
+/* libarchive says that a member of a rar came. A second one of the same name is left out: it is taken for more of the first,
+ * which has ended, and nothing is told of it (3.6.2). */
+static bool is_odd(struct archive_entry *e, enum arc_rar rar)
+{
+	return (rar != ARC_RAR_MEMBER && rar != ARC_RAR_LOCKED_MEMBER) ||
+	       (archive_entry_filetype(e) == 0 && !archive_entry_size_is_set(e));
+}
+
 enum arc_step arc_next(struct arc_reader *rd, struct arc_entry *ret)
 {
 	struct archive_entry *e;
 	int r = archive_read_next_header(rd->a, &e);
+	const enum arc_rar rar = look_at_rar(rd, r);
 
-	if (r == ARCHIVE_EOF)
-		return ARC_END;
 	if (!is_fine(r))
-		return r == ARCHIVE_FATAL && !rd->late &&
-		                       archive_read_has_encrypted_entries(rd->a) > 0
-		               ? ARC_LOCKED
-		               : failure(rd, r);
+		return no_member(rd, r, rar);
+	if (rd->kind == ARC_RAR && is_odd(e, rar))
+		return ARC_BROKEN;
 	*ret = (struct arc_entry){
 		.name = arc_is_filter(rd->kind) ? "" : name_of(e),
-		.is_locked = archive_entry_is_encrypted(e) > 0,
+		.is_locked = archive_entry_is_encrypted(e) > 0 || rar == ARC_RAR_LOCKED_MEMBER,
 		/* of others it may be that of a name, or of data that comes with
 	           another member */
 		.has_size = archive_entry_filetype(e) == AE_IFREG &&

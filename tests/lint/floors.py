@@ -16,7 +16,7 @@ HEADER_HOME = {
 FOREIGN = [
     (r"yara(/.*)?\.h|yara/.*", r"lib/scan/(rules|ruleset|engine)[a-z0-9-]*\.[ch]", "libyara: rules and engine"),
     (r"archive(_entry)?\.h", r"lib/scan/archive[a-z0-9-]*\.[ch]", "libarchive: archive"),
-    (r"zlib\.h", r"lib/scan/payload[a-z0-9-]*\.[ch]", "zlib: payload"),
+    (r"zlib\.h", r"lib/scan/(payload[a-z0-9-]*|archive-rar)\.[ch]", "zlib: payload, and sums in archive-rar"),
     (r"systemd/.*", r"(daemon/supervisor|ctl)/.*", "libsystemd: supervisor and ctl"),
     (r"urcu(/.*)?(\.h)?|openssl/.*|sys/capability\.h|seccomp\.h|libmount(/.*)?\.h|jansson\.h",
      r"(lib/(sys|scan|policy)|daemon|ctl)/.*", "not in lib/base, which is libc alone"),
