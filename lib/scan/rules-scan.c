@@ -35,8 +35,6 @@
 /* such a scan takes hundreds of milliseconds */
 #define FRESH_AFTER_BYTES ((size_t)16 << 20)
 
-#define FAT_BINARIES_MAX 1024
-
 bool rules_pe_has(const struct rules *rules, const YR_RULE *rule)
 {
 	const YR_RULE *other;
@@ -97,25 +95,11 @@ static int on_match(struct rules_scanner *s, const YR_RULE *rule)
 	return CALLBACK_ABORT;
 }
 
-/*
- * A universal binary for more processors than there are: libyara 4.2.3 counts to whatever number is there, for minutes,
- * and keeps memory for each; no deadline is looked at meanwhile. Class files of Java begin alike, with a number below
- * 100, or above 65535 << 16 where they try what is to come.
- */
-static bool is_endless(const struct rules_scanner *s)
-{
-	static const uint8_t magic[][4] = {{0xca, 0xfe, 0xba, 0xbe}, {0xca, 0xfe, 0xba, 0xbf}};
-	const uint8_t *p = s->head;
-
-	return s->head_len >= 8 && (memcmp(p, magic[0], 4) == 0 || memcmp(p, magic[1], 4) == 0) &&
-	       ((uint32_t)p[4] << 24 | (uint32_t)p[5] << 16 | (uint32_t)p[6] << 8 | p[7]) > FAT_BINARIES_MAX;
-}
-
 /* "Rule" of an imported module that must not be loaded, or of one that is fine. */
 static int on_import(struct rules_scanner *s, const YR_MODULE_IMPORT *import)
 {
 	if (!rules_module_is_refused(import->module_name) &&
-	    (strcmp(import->module_name, "macho") != 0 || !is_endless(s)))
+	    (strcmp(import->module_name, "macho") != 0 || s->fat != RULES_FAT_ENDLESS))
 		return CALLBACK_CONTINUE;
 	s->incomplete = true;
 	return CALLBACK_ERROR;
@@ -236,6 +220,7 @@ enum rules_result rules_part_begin(struct rules_scanner *s, enum rules_part part
 		return RULES_NOMEM;
 	}
 	s->timed_out = s->incomplete = false;
+	s->windows.feed[part].importing = NULL; /* it may be that of a scan that failed */
 	yr->entry_point = YR_UNDEFINED;
 	yr->timeout = s->deadline - now;
 	*ret = yr;
@@ -250,14 +235,50 @@ enum rules_result rules_part_end(struct rules_scanner *s, enum rules_part part, 
 	return judge(s, err);
 }
 
+/* --- a file that is in memory as one --- */
+
+bool rules_hides(const struct rules_scanner *s)
+{
+	const char *importing = s->windows.feed[s->part].importing;
+
+	return importing && s->fat == RULES_FAT_CLASS && strcmp(importing, "macho") == 0;
+}
+
+static const uint8_t *fetch_whole(YR_MEMORY_BLOCK *b)
+{
+	const struct rules_scanner *s = b->context;
+
+	return rules_hides(s) ? NULL : s->head;
+}
+
+static YR_MEMORY_BLOCK *whole_first(YR_MEMORY_BLOCK_ITERATOR *it)
+{
+	it->last_error = ERROR_SUCCESS;
+	return it->context;
+}
+
+static YR_MEMORY_BLOCK *whole_next(YR_MEMORY_BLOCK_ITERATOR *it)
+{
+	it->last_error = ERROR_SUCCESS;
+	return NULL;
+}
+
+static uint64_t whole_size(YR_MEMORY_BLOCK_ITERATOR *it)
+{
+	return ((const YR_MEMORY_BLOCK *)it->context)->size;
+}
+
+/* As yr_scanner_scan_mem(), but that a module may be told that there is nothing. */
 static enum rules_result scan_part(struct rules_scanner *s, enum rules_part part,
-                                   const void *buf, size_t len,
                                    const char *const *vars)
 {
+	YR_MEMORY_BLOCK block = {.size = s->head_len, .context = s, .fetch_data = fetch_whole};
+	YR_MEMORY_BLOCK_ITERATOR it = {
+		.context = &block, .first = whole_first, .next = whole_next, .file_size = whole_size};
 	YR_SCANNER *yr;
 	enum rules_result r = rules_part_begin(s, part, vars, &yr);
 
-	return r == RULES_CLEAN ? rules_part_end(s, part, yr_scanner_scan_mem(yr, buf, len), len) : r;
+	return r == RULES_CLEAN ? rules_part_end(s, part, yr_scanner_scan_mem_blocks(yr, &it), s->head_len) : r;
 }
 
 static bool begins_with_mz(const void *buf, size_t len)
@@ -314,8 +335,9 @@ enum rules_result rules_scan(struct rules_scanner *s, const void *buf, size_t le
 	enum rules_result other, pe = RULES_CLEAN;
 
 	rules_part_reset(s, deadline, buf, len, ret);
-	other = scan_part(s, PART_OTHER, buf, len, vars);
+	s->fat = rules_fat_of(buf, len, len);
+	other = scan_part(s, PART_OTHER, vars);
 	if (rules_pe_counts(s, other))
-		pe = scan_part(s, PART_PE, buf, len, vars);
+		pe = scan_part(s, PART_PE, vars);
 	return rules_parts_join(s, other, pe);
 }

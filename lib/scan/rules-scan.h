@@ -2,6 +2,7 @@
 /* YARA rules: what the files share that run them; private to them */
 #pragma once
 
+#include "rules-fat.h"
 #include "rules-tell.h"
 #include "rules-yara.h"
 
@@ -44,8 +45,9 @@ struct rules_scanner {
 	/* of the scan that is running */
 	bool is_pe;
 	enum rules_part part;
-	const void *head; /* what the file begins with */
+	const void *head; /* what the file begins with; all of it if it is not in windows */
 	size_t head_len;
+	enum rules_fat fat;
 	nsec_t deadline;
 	bool timed_out, incomplete;
 	struct rule_match *ret;
@@ -66,4 +68,6 @@ enum rules_result rules_parts_join(struct rules_scanner *s, enum rules_result ot
                                    enum rules_result pe);
 /* Is the part for PE to be run as well, after what the other one said? */
 bool rules_pe_counts(const struct rules_scanner *s, enum rules_result other);
+/* Is the module that is being loaded one that must not see the file? */
+bool rules_hides(const struct rules_scanner *s);
 void rules_part_drop(struct rules_scanner *s, enum rules_part part);

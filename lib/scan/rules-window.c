@@ -66,6 +66,8 @@ static const uint8_t *fetch_head(YR_MEMORY_BLOCK *b)
 	struct rules_feed *f = b->context;
 	const struct rules_windows *w = &f->s->windows;
 
+	if (rules_hides(f->s))
+		return NULL;
 	if (f->importing && w->last.base > 0 && is_read_by(f->importing, &w->head))
 		partial(f);
 	return w->head.buf;
@@ -262,6 +264,7 @@ static enum rules_result show_all(struct rules_scanner *s, const struct rules_wi
 {
 	s->windows.last = *w;
 	s->windows.size_bytes = window_end(w);
+	s->fat = rules_fat_of(s->head, s->head_len, s->windows.size_bytes);
 	for (unsigned i = 0; i < s->windows.n_feeds; i++) {
 		const enum rules_result r = show(&s->windows.feed[i], w);
 

@@ -329,6 +329,25 @@ START_TEST(scan_modules_do_not_take_a_later_window_for_the_file)
 }
 END_TEST
 
+/* A class file of Java is none of the module's, though it begins like a universal binary. */
+START_TEST(scan_class_file_is_clean_and_its_rules_see_it)
+{
+	static const uint8_t class_file[] = {0xca, 0xfe, 0xba, 0xbe, 0xff, 0xff, 0, 65, 0, 16, 10, 0, 3};
+	struct bench b = start_rules("import \"macho\"\nrule r { strings: $a = \"needle\" condition: "
+	                             "macho.nfat_arch == 7 or ($a and not defined macho.nfat_arch) }");
+	struct finding f;
+
+	memcpy(b.file, class_file, sizeof(class_file));
+	check_clean(&b);
+	put(&b, 3 * STEP, "needle");
+	check_match(&b, "r");
+	b.file[10] = 0; /* no constant: it may be either */
+	f = scan(&b);
+	check(&f, VERDICT_ERROR, REASON_ENGINE, "");
+	stop(&b);
+}
+END_TEST
+
 START_TEST(scan_runs_rules_for_programs_of_windows_over_those_alone)
 {
 	struct bench b = start_rules("rule mz { strings: $a = \"needle\" condition: uint16(0) == 0x5a4d and #a == 2 } "
@@ -549,7 +568,7 @@ UNIT_MAIN("engine-windows", scan_at_the_limit_is_whole_and_one_past_it_is_in_win
           scan_finds_a_string_at_every_offset_round_each_border,
           scan_finds_the_longest_string_and_says_that_a_longer_one_may_be_missed,
           scan_conditions_are_those_of_the_whole_file, scan_says_when_a_rule_looks_at_bytes_that_are_gone,
-          scan_modules_do_not_take_a_later_window_for_the_file,
+          scan_modules_do_not_take_a_later_window_for_the_file, scan_class_file_is_clean_and_its_rules_see_it,
           scan_runs_rules_for_programs_of_windows_over_those_alone, scan_takes_no_border_for_an_end,
           scan_puts_the_parts_of_a_string_together_or_says_that_it_cannot, scan_keeps_the_order_of_verdicts,
           scan_looks_the_whole_file_up_in_the_lists, scan_late_or_changing_is_an_error_or_judged_as_it_is,

@@ -429,6 +429,77 @@ START_TEST(scan_universal_binary_without_end_is_an_error)
 }
 END_TEST
 
+/* What a class file of Java begins with where a universal binary has a number of processors: a minor version that is not
+ * 0, as those of Java 1.1 (3) and of what is to come (65535) have it. */
+static const uint8_t class_file[] = {0xca, 0xfe, 0xba, 0xbe, 0, 3, 0, 45, 0, 16, 10, 0, 3, 0, 13};
+
+/* Of a class file that is too small to be a universal binary the module makes nothing, and the rest is as ever. */
+START_TEST(scan_class_file_is_no_universal_binary)
+{
+	struct rules *r = load("import \"macho\" rule a { condition: macho.nfat_arch > 7 or macho.fat_magic == 0xcafebabe }"
+	                       "rule b { strings: $m = \"mark\" condition: $m and not defined macho.nfat_arch and "
+	                       "filesize == 64 and uint32be(0) == 0xcafebabe and uint8(40) == 0x6d }");
+	uint8_t file[64] = {0};
+	struct rules_scanner *s;
+	struct rule_match name;
+
+	ck_assert_int_eq(rules_scanner_new(r, &s), 0);
+	for (unsigned preview = 0; preview < 2; preview++) {
+		memcpy(file, class_file, sizeof(class_file));
+		if (preview)
+			memcpy(file + 4, "\xff\xff\0\x41", 4);
+		memset(file + 40, 0, 4);
+		ck_assert_int_eq(rules_scan(s, file, sizeof(file), NULL, FAR, &name), RULES_CLEAN);
+		memcpy(file + 40, "mark", 4);
+		ck_assert_int_eq(rules_scan(s, file, sizeof(file), NULL, FAR, &name), RULES_MATCH);
+		ck_assert_str_eq(name.rule, "b");
+	}
+	/* the next is read as ever */
+	memcpy(file, "\xca\xfe\xba\xbe\0\0\0\x8", 8);
+	ck_assert_int_eq(rules_scan(s, file, sizeof(file), NULL, FAR, &name), RULES_MATCH);
+	ck_assert_str_eq(name.rule, "a");
+	rules_scanner_free(s);
+	rules_free(r);
+}
+END_TEST
+
+/* What is large enough for its table of processors may be either; what only begins like a class file is none. */
+START_TEST(scan_what_may_be_a_universal_binary_without_end_is_an_error)
+{
+	static const struct {
+		uint8_t at, value;
+	} wrong[] = {{3, 0xbf}, {7, 44}, {6, 1}, {9, 1}, {10, 0}, {10, 2}, {10, 13}, {10, 14}, {10, 21}};
+	struct rules *r = load("import \"macho\" rule a { condition: macho.nfat_arch == 7 }"
+	                       "rule b { strings: $m = \"mark\" condition: $m }");
+	const size_t table = 8 + (size_t)0x3002d * 20;
+	uint8_t *file = calloc(table, 1);
+	struct rules_scanner *s;
+	struct rule_match name;
+
+	ck_assert_ptr_nonnull(file);
+	ck_assert_int_eq(rules_scanner_new(r, &s), 0);
+	memcpy(file, class_file, sizeof(class_file));
+	ck_assert_int_eq(rules_scan(s, file, table - 1, NULL, FAR, &name), RULES_CLEAN);
+	ck_assert_int_eq(rules_scan(s, file, table, NULL, FAR, &name), RULES_ERROR);
+	ck_assert_int_eq(rules_scan(s, file, 11, NULL, FAR, &name), RULES_CLEAN);
+	ck_assert_int_eq(rules_scan(s, file, 10, NULL, FAR, &name), RULES_ERROR);
+	/* nor is the one after an error hidden from the rules */
+	memcpy(file + 40, "mark", 4);
+	ck_assert_int_eq(rules_scan(s, file, 64, NULL, FAR, &name), RULES_MATCH);
+	ck_assert_str_eq(name.rule, "b");
+	for (unsigned i = 0; i < ARRAY_SIZE(wrong); i++) {
+		memcpy(file, class_file, sizeof(class_file));
+		file[wrong[i].at] = wrong[i].value;
+		if (wrong[i].at == 9)
+			file[8] = 0;
+		ck_assert_msg(rules_scan(s, file, 64, NULL, FAR, &name) == RULES_ERROR, "%u", i);
+	}
+	rules_scanner_free(s);
+	rules_free(r);
+	free(file);
+}
+END_TEST
+
 START_TEST(scan_slow_rule_times_out_within_a_second_and_recovers)
 {
 	struct rules *r = load("rule slow { condition: uint8(0) == 0x61 and for all i in (0..2000000000) : "
@@ -514,6 +585,9 @@ UNIT_MAIN("rules", compile_errors_name_file_and_line_of_every_bad_file,
           scan_level_log_does_not_hide_a_time_out,
           scan_entry_point_of_the_file_before_is_forgotten,
           scan_deadline_in_the_past_times_out,
-          scan_universal_binary_without_end_is_an_error, scan_slow_rule_times_out_within_a_second_and_recovers,
+          scan_universal_binary_without_end_is_an_error,
+          scan_class_file_is_no_universal_binary,
+          scan_what_may_be_a_universal_binary_without_end_is_an_error,
+          scan_slow_rule_times_out_within_a_second_and_recovers,
           scan_too_many_matches_is_an_error_unless_a_rule_matched,
           scan_that_tells_goes_on_behind_a_match)
