@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "build.h"
+#include "custos/division.h"
 #include "custos/engine.h"
 #include "custos/image.h"
 #include "kept.h"
@@ -157,6 +158,8 @@ static int compile(struct request *req)
 	(void)mallopt(M_MMAP_THRESHOLD, 32 << 20);
 	(void)mallopt(M_TRIM_THRESHOLD, 256 << 20);
 	r = engine_global_init();
+	if (r == 0)
+		r = division_init();
 	if (r == 0 && req->tell_key)
 		r = key_programs(&programs);
 	if (r < 0)

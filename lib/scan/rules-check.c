@@ -12,6 +12,7 @@
 #include <string.h>
 #include <yara.h>
 
+#include "custos/division.h"
 #include "rules-cost.h"
 #include "rules-lex.h"
 #include "rules-yara.h"
@@ -92,18 +93,21 @@ static unsigned import_line(const struct rules_source *s, const char *module)
 	return line;
 }
 
-/* Run the rules of one file over stock data, as the engine would. */
-static int selftest(const struct rules_source *s, YR_RULES *rules, unsigned *uses,
+/* Run the rules of one file over stock data, as the engine would. @tried: a trial follows, which tells the rule. */
+static int selftest(const struct rules_source *s, YR_RULES *rules, bool tried, unsigned *uses,
                     struct diag *d)
 {
 	static const uint8_t stock[4096] = "\177ELF\002\001\001";
 	struct selftest t = {.allowed = s->set ? s->set->modules : RULES_MODULES_ALL};
 	int err;
 
+	division_begin();
 	err = yr_rules_scan_mem(rules, stock, sizeof(stock),
 	                        SCAN_FLAGS_FAST_MODE | SCAN_FLAGS_NO_TRYCATCH |
 	                                SCAN_FLAGS_REPORT_RULES_MATCHING,
 	                        on_selftest, &t, 10);
+	if (division_end() && !tried)
+		return diag_add(d, s->file, 0, "a rule " RULES_DIVIDES " on a harmless file");
 	if (t.uses_time)
 		*uses |= RULESET_USES_TIME;
 	if (t.refused)
@@ -206,7 +210,7 @@ int rules_check(struct job *job, const struct rules_source *s, unsigned *uses,
 		r = job_compile(job, s, job_vars_allowed(s), &rules);
 	if (r < 0)
 		return r;
-	r = selftest(s, rules, uses, job->d);
+	r = selftest(s, rules, job->costs != NULL, uses, job->d);
 	if (r == 0)
 		r = divide(job, s, rules, ret);
 	if (r == 0 && job->costs && !ret->other)

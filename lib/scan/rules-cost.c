@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "custos/clock.h"
+#include "custos/division.h"
 #include "custos/types.h"
 #include "rules-yara.h"
 
@@ -109,6 +110,7 @@ static nsec_t scan(const struct costs *c, YR_RULES *rules, const struct way *way
 		return 0;
 	yr_scanner_set_callback(yr, on_message, mask);
 	yr_scanner_set_flags(yr, FLAGS);
+	division_begin();
 	for (unsigned i = 0; i < times; i++) {
 		yr->entry_point = YR_UNDEFINED;
 		yr->timeout = RULES_TRIAL_FILE_NSEC;
@@ -119,6 +121,7 @@ static nsec_t scan(const struct costs *c, YR_RULES *rules, const struct way *way
 		if (least > way->plain)
 			break;
 	}
+	(void)division_end(); /* the trial tells of it */
 	yr_scanner_destroy(yr);
 	return least;
 }

@@ -15,6 +15,7 @@
 
 #include "custos/cleanup.h"
 #include "custos/clock.h"
+#include "custos/division.h"
 #include "engine-vars.h"
 #include "rules-ns.h"
 #include "rules-positive.h"
@@ -22,6 +23,9 @@
 #define FLAGS                                                                          \
 	(SCAN_FLAGS_FAST_MODE | SCAN_FLAGS_NO_TRYCATCH |                               \
 	 SCAN_FLAGS_REPORT_RULES_MATCHING)
+
+/* Beside libyara's errors, which are positive. */
+#define DIVIDED (-1)
 
 /* A machine that is so busy judges no file in time. */
 #define LIMIT_MAX_NSEC (16 * RULES_TRIAL_FILE_NSEC)
@@ -151,7 +155,10 @@ static int scan(struct run *run, const struct rules_sample *in)
 		yr->entry_point = YR_UNDEFINED;
 		yr->timeout = limit;
 		began = clock_thread();
+		division_begin();
 		err = yr_scanner_scan_mem(yr, in->bytes, in->len);
+		if (division_end())
+			err = DIVIDED;
 		run->starved = err == ERROR_SCAN_TIMEOUT &&
 		               clock_thread() - began < RULES_TRIAL_FILE_NSEC / 2;
 		limit *= 2;
@@ -197,6 +204,13 @@ static const YR_RULE *find_culprit(struct run *run, const struct rules_sample *i
 	return first < end ? &run->part->rules_table[first] : NULL;
 }
 
+static const char *how_it_fails(int err)
+{
+	return err == DIVIDED            ? RULES_DIVIDES " on" :
+	       err == ERROR_SCAN_TIMEOUT ? "takes more than three seconds for" :
+	                                   "makes libyara fail on";
+}
+
 /* Says something about the rules, if it can. */
 static void try_part(struct run *run, const struct rules_sample *in)
 {
@@ -212,9 +226,7 @@ static void try_part(struct run *run, const struct rules_sample *in)
 	} else if (err != ERROR_SUCCESS) {
 		rule = find_culprit(run, in);
 		if (rule)
-			blame(run, rule, err == ERROR_SCAN_TIMEOUT ?
-			                         "takes more than three seconds for" :
-			                         "makes libyara fail on");
+			blame(run, rule, how_it_fails(err));
 		enable_others(run);
 		run->quiet = run->starved = false;
 	}

@@ -24,6 +24,9 @@ struct rules {
 /* Is @rule, of the other part, in that for PE as well? Context: slow; for a rule that has matched. */
 bool rules_pe_has(const struct rules *rules, const YR_RULE *rule);
 
+/* Of a rule: what libyara 4.2.3 does not look out for. */
+#define RULES_DIVIDES "would end the scanner (it divides the least number by -1)"
+
 /* Both parts. */
 void rules_destroy_parts(struct rules *r);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "custos/cleanup.h"
+#include "custos/division.h"
 #include "custos/rules-compile.h"
 #include "custos/rules.h"
 #include "lib/scan/rules-compiled.h"
@@ -183,6 +184,79 @@ START_TEST(trial_leave_out_keeps_the_others)
 END_TEST
 
 /* libyara gives up on a string with a million matches: no file is judged in full then. */
+/* The least number divided by -1: SIGFPE, on some processors. "undefined" where there is no file. */
+#define LEAST "(filesize - filesize - 9223372036854775807 - 1)"
+#define MINUS "(filesize - filesize - 1)"
+
+static const char *const dividing[] = {
+	"rule fine { strings: $a = \"no such text\" condition: $a }",
+	"\nrule before { condition: false }\nrule quotient { condition: " LEAST " \\ " MINUS " == 7 }",
+	"rule rest { condition: uint16(0) == 0x5A4D and " LEAST " % " MINUS " == 7 }",
+	NULL,
+};
+
+/* arm64 has a result for it, and nothing to tell. */
+START_TEST(trial_rule_that_would_end_the_scanner_is_told_with_its_line)
+{
+	struct result r;
+
+	ck_assert_int_eq(division_init(), 0);
+	r = try(dividing, false, 0);
+#ifdef __x86_64__
+	ck_assert_int_eq(r.r, -EINVAL);
+	ck_assert_str_eq(r.diag, "1.yar:3: rule quotient would end the scanner (it divides the least number by -1) on "
+	                         "/usr/share/text, a harmless file of this host\n"
+	                         "2.yar:1: rule rest would end the scanner (it divides the least number by -1) on "
+	                         "/usr/share/mz.exe, a harmless file of this host");
+#else
+	ck_assert_int_eq(r.r, 0);
+#endif
+	done(&r);
+}
+END_TEST
+
+START_TEST(trial_rule_that_would_end_the_scanner_is_left_out)
+{
+	struct result r;
+
+	ck_assert_int_eq(division_init(), 0);
+	r = try(dividing, true, 0);
+	ck_assert_int_eq(r.r, 0);
+	ck_assert_str_eq(r.diag, "");
+#ifdef __x86_64__
+	ck_assert_uint_eq(r.n_rules, 1);
+	ck_assert_uint_eq(r.report.tried.n_unfit, 2);
+	ck_assert_int_eq(row_of(&r, "1.yar", "quotient").state, RULES_UNFIT);
+	ck_assert_int_eq(row_of(&r, "2.yar", "rest").state, RULES_UNFIT);
+#else
+	ck_assert_uint_eq(r.n_rules, 4);
+#endif
+	done(&r);
+}
+END_TEST
+
+/* Without a trial each file alone is all that is tried. */
+START_TEST(check_of_a_rule_that_would_end_the_scanner_refuses_its_file)
+{
+	const struct rules_source s = {"1.yar", dividing[1], strlen(dividing[1])};
+	_cleanup_(rules_compiled_freep) struct rules_compiled *c = NULL;
+	_cleanup_(diag_deinit) struct diag d = DIAG_NULL;
+	_cleanup_(freep) char *text = NULL;
+	int r;
+
+	ck_assert_int_eq(division_init(), 0);
+	ck_assert_int_eq(rules_global_init(), 0);
+	r = rules_compile(&s, 1, &c, &d);
+	text = diag_text(&d);
+#ifdef __x86_64__
+	ck_assert_int_eq(r, -EINVAL);
+	ck_assert_str_eq(text, "1.yar: a rule would end the scanner (it divides the least number by -1) on a harmless file");
+#else
+	ck_assert_int_eq(r, 0);
+#endif
+}
+END_TEST
+
 START_TEST(trial_string_that_matches_too_often_is_told)
 {
 	static const char *const texts[] = {
@@ -428,7 +502,10 @@ END_TEST
 
 UNIT_MAIN_WITH(keep_memory, nothing, "rules-trial", trial_good_rules_pass,
           trial_match_of_a_harmless_file_is_told_with_its_line,
-          trial_leave_out_keeps_the_others, trial_string_that_matches_too_often_is_told,
+          trial_leave_out_keeps_the_others,
+          trial_rule_that_would_end_the_scanner_is_told_with_its_line,
+          trial_rule_that_would_end_the_scanner_is_left_out,
+          check_of_a_rule_that_would_end_the_scanner_refuses_its_file, trial_string_that_matches_too_often_is_told,
           trial_positive_that_does_not_match_is_told,
           trial_positives_find_rules_in_their_part,
           trial_dear_rule_is_named_with_its_file_and_line,
