@@ -118,7 +118,7 @@ expect rules-cost-json 0 '"filesLeftOut":1' j rules cost
 expect rules-cost-top 2 'not a number from 1 to 256' c rules cost --top 257
 expect rules-cost-word 2 'takes 0 arguments' c rules cost more
 expect rules-bare 2 'takes cost or sets' c rules
-expect rules-sets 0 '^site +100 +41 +7 +0 +0 +deny +elf +all' c rules sets
+expect rules-sets 0 '^site  *100  *41  *7  *0  *0  *deny  *elf  *all' c rules sets
 expect rules-sets-json 0 '"generation":41' j rules sets
 expect rules-sets-word 2 'takes 0 arguments' c rules sets more
 
