@@ -76,6 +76,11 @@ int hashdb_open(const void *mem, size_t size, enum digest_alg alg, struct hashdb
 	return 0;
 }
 
+/* A processor works at several lookups at once, as many as its window of instructions holds: without calls, and
+ * without what is rare in between, the next one begins while lines of the last are on their way. */
+#define HOT  inline __attribute__((always_inline))
+#define RARE __attribute__((noinline, cold))
+
 static const uint8_t *record(const struct hashdb *db, uint32_t i)
 {
 	return db->records + (size_t)i * db->record_bytes;
@@ -86,8 +91,17 @@ static int compare(const struct hashdb *db, uint32_t i, const uint8_t *digest)
 	return memcmp(record(db, i), digest, db->digest_bytes);
 }
 
+/* The same question without an order. Most tables are of SHA-256, and with a length that the compiler knows it is a
+ * few instructions: the fewer, the earlier the processor gets to the next lookup. */
+static HOT bool is_of(const struct hashdb *db, uint32_t i, const uint8_t *digest)
+{
+	if (db->digest_bytes == DIGEST_MAX_BYTES)
+		return memcmp(record(db, i), digest, DIGEST_MAX_BYTES) == 0;
+	return compare(db, i, digest) == 0;
+}
+
 /* First record of this digest in [lo, hi), or @hi. */
-static uint32_t search(const struct hashdb *db, const uint8_t *digest, uint32_t lo,
+static RARE uint32_t search(const struct hashdb *db, const uint8_t *digest, uint32_t lo,
                        uint32_t hi)
 {
 	const uint32_t end = hi;
@@ -107,7 +121,7 @@ static uint32_t search(const struct hashdb *db, const uint8_t *digest, uint32_t 
  * Which prints of a bucket are this one, as bits. Without a branch, and in few steps: the
  * processor begins with the next lookup while the line of this one is on its way.
  */
-static uint32_t prints_like(const struct hashdb_bucket *b, uint16_t print)
+static HOT uint32_t prints_like(const struct hashdb_bucket *b, uint16_t print)
 {
 	uint32_t mask = 0;
 #ifdef __SSE2__
@@ -127,13 +141,13 @@ static uint32_t prints_like(const struct hashdb_bucket *b, uint16_t print)
 }
 
 /* First record of this digest in a bucket that ends before @end, or @end. */
-static uint32_t find(const struct hashdb *db, const uint8_t *digest,
+static HOT uint32_t find(const struct hashdb *db, const uint8_t *digest,
                      const struct hashdb_bucket *b, uint32_t end)
 {
 	for (uint32_t mask = prints_like(b, hashdb_print(digest)); mask; mask &= mask - 1) {
 		uint32_t i = b->first + (uint32_t)__builtin_ctz(mask);
 
-		if (compare(db, i, digest) == 0)
+		if (is_of(db, i, digest))
 			return i;
 	}
 	return end;
@@ -141,7 +155,7 @@ static uint32_t find(const struct hashdb *db, const uint8_t *digest,
 
 /* Likewise. *ret_end: where its records end. Borders are checked here, not by
  * hashdb_open(), which would have to read hundreds of megabytes. */
-static uint32_t find_in_bucket(const struct hashdb *db, const uint8_t *digest,
+static HOT uint32_t find_in_bucket(const struct hashdb *db, const uint8_t *digest,
                                uint32_t *ret_end)
 {
 	const struct hashdb_bucket *b =
@@ -179,7 +193,7 @@ bool hashdb_lookup(const struct hashdb *db, const uint8_t *digest, uint64_t size
 		while (!is_for_size(db, i, size_bytes))
 			if (++i >= end || compare(db, i, digest) != 0)
 				return false;
-	name = hashdb_record_name(record(db, i), db->alg);
+	memcpy(&name, record(db, i) + db->digest_bytes, sizeof(name)); /* hashdb_record_name(), without a call */
 	*ret_name = name < db->names_bytes ? db->names + name : "";
 	return true;
 }
