@@ -21,7 +21,7 @@ const char *out_reset(const struct ctl *ctl);
 #define OUT_USEC_BYTES 32
 const char *out_usec(int64_t usec, char buf[OUT_USEC_BYTES]);
 
-#define TABLE_COLUMNS_MAX 8
+#define TABLE_COLUMNS_MAX 12
 
 struct table {
 	unsigned n_columns;

@@ -164,7 +164,8 @@ static void print_sets(const struct ctl *ctl, json_t *sets)
 {
 	static const char *const heads[] = {"SET",   "PRIORITY", "GENERATION", "RULES",    "FILES",
 	                                    "LEFT OUT", "LEVEL", "MODULES",    "VARIABLES"};
-	_cleanup_(table_deinit) struct table t = {.n_columns = ARRAY_SIZE(heads)};
+	_Static_assert(ARRAY_SIZE(heads) <= TABLE_COLUMNS_MAX, "wider than a table");
+	_cleanup_(table_deinit) struct table t = {.n_columns = ARRAY_SIZE(heads), .right = 0x3e};
 	static const char *const numbers[] = {"priority", "generation", "rules", "files", "filesLeftOut"};
 	json_t *set;
 	size_t i;
