@@ -69,10 +69,9 @@ static int add_text(struct digests *d, const char *text)
 
 static int add_set(struct digests *d, const struct rules_set *set)
 {
-	char text[RULES_SET_TEXT_BYTES] = "";
+	char text[RULES_SET_TEXT_BYTES];
 
-	if (set)
-		rules_set_text(set, text);
+	rules_set_text(set, text);
 	return add_text(d, text);
 }
 

@@ -62,10 +62,9 @@ static int digest_inputs(const struct inputs *in, char ret[2 * DIGEST_MAX_BYTES 
 	if (r == 0)
 		r = digests_update(&d, asked, sizeof(asked));
 	for (size_t i = 0; i < in->n_yara && r == 0; i++) {
-		char set[RULES_SET_TEXT_BYTES] = "";
+		char set[RULES_SET_TEXT_BYTES];
 
-		if (in->yara[i].set)
-			rules_set_text(in->yara[i].set, set);
+		rules_set_text(in->yara[i].set, set);
 		r = add_part(&d, set, strlen(set));
 		if (r == 0)
 			r = add_part(&d, in->yara[i].file, strlen(in->yara[i].file));

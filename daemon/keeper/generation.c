@@ -66,8 +66,11 @@ int generation_load(struct generation *g, const struct message *msg, const int *
 
 void generation_unload(struct generation *g)
 {
+	const bool had_rules = g->rules;
+
 	ruleset_freep(&g->rules);
 	policy_freep(&g->policy);
-	(void)malloc_trim(0); /* or the holes of one generation stay between pieces of the next */
+	if (had_rules) /* or the holes of one generation stay between pieces of the next */
+		(void)malloc_trim(0);
 	*g = (struct generation){0};
 }

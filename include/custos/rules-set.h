@@ -47,6 +47,8 @@ bool rules_set_name_valid(const char *name);
 
 /* NULL: there is none such. */
 const char *rules_module_name(unsigned module);
+/* 1 << module; 0: custos has not heard of it. */
+unsigned rules_module_bit(const char *name);
 const char *rules_set_var_name(unsigned var);
 
 /* "all", "none", or names with spaces between them. Return: 0, or -EINVAL, and *ret is unchanged. */
@@ -58,7 +60,7 @@ int rules_set_vars_parse(const char *s, unsigned *ret);
 void rules_modules_text(unsigned mask, char ret[RULES_MASK_TEXT_BYTES]);
 void rules_set_vars_text(unsigned mask, char ret[RULES_MASK_TEXT_BYTES]);
 
-/* All of it in one word, for a command line: "site:100:log:1f:fff" (masks in base 16). */
+/* All of it in one word, for a command line: "site:100:log:1f:fff" (masks in base 16). NULL: "", no set. */
 #define RULES_SET_TEXT_BYTES 64
 void rules_set_text(const struct rules_set *s, char ret[RULES_SET_TEXT_BYTES]);
 /* Return: 0, or -EINVAL, and *ret is unchanged. */

@@ -22,28 +22,9 @@
 struct selftest {
 	unsigned allowed;    /* modules */
 	const char *refused; /* one by custos, for all; or NULL */
-	const char *denied;  /* one that the set may not use, or NULL */
+	unsigned denied;     /* one that the set may not use; 0: none */
 	bool uses_time;
 };
-
-/* The bit of a module; 0: custos has not heard of it. */
-static unsigned module_bit(const char *name)
-{
-	for (unsigned i = 0; i < N_RULES_MODULES; i++)
-		if (strcmp(rules_module_name(i), name) == 0)
-			return 1U << i;
-	return 0;
-}
-
-static const char *module_of(unsigned bit)
-{
-	unsigned i = 0;
-
-	while (i < N_RULES_MODULES - 1 && bit != 1U << i)
-		i++;
-	return rules_module_name(i);
-}
-
 
 static int on_selftest(YR_SCAN_CONTEXT *context, int message, void *data,
                        void *userdata)
@@ -58,9 +39,9 @@ static int on_selftest(YR_SCAN_CONTEXT *context, int message, void *data,
 		t->refused = import->module_name[0] == 'm' ? "magic" : "cuckoo";
 		return CALLBACK_ERROR;
 	}
-	bit = module_bit(import->module_name);
+	bit = rules_module_bit(import->module_name);
 	if (bit & ~t->allowed) {
-		t->denied = module_of(bit);
+		t->denied = bit;
 		return CALLBACK_ERROR;
 	}
 	if (bit == 1U << RULES_TIME)
@@ -93,6 +74,16 @@ static unsigned import_line(const struct rules_source *s, const char *module)
 	return line;
 }
 
+static int tell_denied(const struct rules_source *s, unsigned module, struct diag *d)
+{
+	char name[RULES_MASK_TEXT_BYTES];
+
+	rules_modules_text(module, name);
+	return diag_add(d, s->file, import_line(s, name),
+	                "imports the module %s, which Modules= of the rule set %s does not allow", name,
+	                s->set->name);
+}
+
 /* Run the rules of one file over stock data, as the engine would. @tried: a trial follows, which tells the rule. */
 static int selftest(const struct rules_source *s, YR_RULES *rules, bool tried, unsigned *uses,
                     struct diag *d)
@@ -119,9 +110,7 @@ static int selftest(const struct rules_source *s, YR_RULES *rules, bool tried, u
 				? "it opens a database when the first file is scanned"
 				: "it needs a sandbox report, which there never is");
 	if (t.denied)
-		return diag_add(d, s->file, import_line(s, t.denied),
-		                "imports the module %s, which Modules= of the rule set %s does not allow",
-		                t.denied, s->set->name);
+		return tell_denied(s, t.denied, d);
 	if (err != ERROR_SUCCESS)
 		return diag_add(d, s->file, 0,
 		                "a rule fails on a harmless file (libyara error %d)",

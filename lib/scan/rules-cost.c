@@ -86,9 +86,8 @@ static int on_message(YR_SCAN_CONTEXT *context, int message, void *data, void *u
 	const YR_MODULE_IMPORT *import = data;
 	unsigned *mask = userdata;
 
-	for (unsigned i = 0; message == CALLBACK_MSG_IMPORT_MODULE && i < N_RULES_MODULES; i++)
-		if (strcmp(import->module_name, rules_module_name(i)) == 0)
-			*mask |= 1U << i;
+	if (message == CALLBACK_MSG_IMPORT_MODULE)
+		*mask |= rules_module_bit(import->module_name);
 	return CALLBACK_CONTINUE;
 }
 

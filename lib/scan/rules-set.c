@@ -38,6 +38,15 @@ static const char *const var_names[N_RULES_VARS] = {
 	[RULES_SCRIPT_INTERPRETER] = "script_interpreter",
 };
 
+/* The bit of @len bytes at @s; 0: they name nothing. */
+static unsigned named(const char *const names[], unsigned n, const char *s, size_t len)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (strlen(names[i]) == len && memcmp(names[i], s, len) == 0)
+			return 1U << i;
+	return 0;
+}
+
 const char *rules_var_name(enum rules_var v)
 {
 	return var_names[v];
@@ -46,6 +55,11 @@ const char *rules_var_name(enum rules_var v)
 const char *rules_module_name(unsigned module)
 {
 	return module < N_RULES_MODULES ? module_names[module] : NULL;
+}
+
+unsigned rules_module_bit(const char *name)
+{
+	return named(module_names, N_RULES_MODULES, name, strlen(name));
 }
 
 const char *rules_set_var_name(unsigned var)
@@ -67,15 +81,6 @@ bool rules_set_name_valid(const char *name)
 
 	return len > 0 && len < RULE_SET_BYTES && name[0] != '-' &&
 	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
-}
-
-/* The bit of @len bytes at @s; 0: they name nothing. */
-static unsigned named(const char *const names[], unsigned n, const char *s, size_t len)
-{
-	for (unsigned i = 0; i < n; i++)
-		if (strlen(names[i]) == len && memcmp(names[i], s, len) == 0)
-			return 1U << i;
-	return 0;
 }
 
 static int parse_mask(const char *const names[], unsigned n, const char *s, unsigned *ret)
@@ -138,6 +143,9 @@ void rules_set_vars_text(unsigned mask, char ret[RULES_MASK_TEXT_BYTES])
 
 void rules_set_text(const struct rules_set *s, char ret[RULES_SET_TEXT_BYTES])
 {
+	ret[0] = '\0';
+	if (!s)
+		return;
 	(void)snprintf(ret, RULES_SET_TEXT_BYTES, "%s:%u:%s:%x:%x", s->name, s->priority,
 	               s->log_only ? "log" : "deny", s->modules, s->vars); /* fits */
 }
