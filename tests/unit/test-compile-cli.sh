@@ -33,6 +33,15 @@ chmod 666 open.yar
 
 expect all_good 0 'yara=1 hashes=2 allow=1' '' --out-fd 3 --yara good.yar \
 	--hashes good.hashes --hashes md5.hashes --allow-hashes good.hashes
+# A file of a tmpfs has seals, too, and the one that forbids all others.
+if [ "$(stat -f -c %T /dev/shm 2>/dev/null)" = tmpfs ] && : >"/dev/shm/custos-cli.$$"; then
+	if ! "$compile" --out-fd 3 --yara good.yar >out 2>err 3<>"/dev/shm/custos-cli.$$" ||
+		[ "$(cat out)" != 'yara=1 hashes=0 allow=0' ]; then
+		echo "FAIL on a tmpfs: $(cat err)"
+		failed=1
+	fi
+	rm -f "/dev/shm/custos-cli.$$"
+fi
 expect nothing 0 'yara=0 hashes=0 allow=0' '' --out-fd 3
 expect every_error 1 '' 'open.yar: writable by others than its owner (mode 0666)
 none: No such file or directory
