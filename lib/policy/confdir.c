@@ -124,8 +124,6 @@ static int names_put(struct reader *rd, struct names *names, const char *path,
 	if (names->n >= CONFDIR_FILES_MAX)
 		return diag_add(rd->d, path, 0, "more than %d files",
 		                CONFDIR_FILES_MAX);
-	if (!name_printable(name))
-		return diag_add(rd->d, path, 0, "a file name with control bytes");
 	items = reallocarray(names->items, names->n + 1, sizeof(*items));
 	if (!items)
 		return -ENOMEM;
@@ -158,6 +156,10 @@ static int names_list(struct reader *rd, struct names *names, const char *path,
 			break;
 		if (!name_wanted(de->d_name, rd->want->suffix))
 			continue;
+		if (!name_printable(de->d_name)) { /* the others are looked at all the same */
+			rd->result = diag_add(rd->d, path, 0, "a file name with control bytes");
+			continue;
+		}
 		r = names_put(rd, names, path, de->d_name, dir);
 		if (r < 0)
 			return r;
