@@ -59,6 +59,7 @@ struct outpost_place {
 	_Atomic uint64_t reading[OUTPOST_THREADS]; /* in read(2) since, which may be opening an event's file; or 0 */
 	_Atomic uint32_t in_hand;               /* events that a read(2) may be about to bring. Outpost */
 	_Atomic uint32_t drain;                 /* it reads no more, another is to. Outpost; supervisor clears */
+	_Atomic uint32_t buried;                /* number of the last burial here that was done. Gate */
 };
 
 struct outpost_shared {

@@ -317,7 +317,7 @@ enum message_type {
 	MSG_UNABLE,          /* to supervisor, by an outpost that ends: text, negative errno in status */
 	MSG_REFUSED,         /* to supervisor, by a gate: pid wanted to open a file found malicious */
 	MSG_PLACED,          /* to gate: process `pid` is the outpost at place `status` */
-	MSG_BURIED,          /* to gate: the outpost at place `status` has ended */
+	MSG_BURIED,          /* to gate: the outpost at place `status` has ended, burial number `pid` */
 };
 
 struct message {

@@ -154,15 +154,12 @@ static void watch_queue(struct gate *g, nsec_t now)
 /* --- an outpost has ended ----------------------------------------------------------------- */
 
 /* What it had read is answered by number, as each line says; its files are gone. */
-static void bury(struct gate *g, unsigned place)
+static void answer_for(struct gate *g, unsigned place)
 {
 	struct slots *slots = outpost_slots(g->shared);
 	const bool may_deny = atomic_load(&g->shared->mode) != MODE_MONITOR;
 	const bool deny = may_deny && atomic_load(&g->shared->late_deny);
 
-	if (place >= OUTPOST_PLACES)
-		return;
-	g->pid[place] = 0;
 	for (unsigned i = 0; g->blocking && i < OUTPOST_SLOTS; i++) {
 		struct slot *slot = &slots->slot[i];
 
@@ -177,6 +174,20 @@ static void bury(struct gate *g, unsigned place)
 			;
 	slots_forget(slots, OUTPOST_SLOTS, place + 1);
 	atomic_fetch_add(&g->shared->n_read, atomic_exchange(&g->shared->place[place].in_hand, 0));
+}
+
+/* Numbers and slots of a place are those of the next outpost there, too: none is started before we have said that the last one
+ * is buried, and an order that is repeated, for want of that word, is obeyed once. */
+static void bury(struct gate *g, const struct message *order)
+{
+	const unsigned place = (unsigned)order->status;
+	const uint32_t number = (uint32_t)order->pid;
+
+	if (place >= OUTPOST_PLACES || atomic_load(&g->shared->place[place].buried) == number)
+		return;
+	g->pid[place] = 0;
+	answer_for(g, place);
+	atomic_store(&g->shared->place[place].buried, number);
 }
 
 /* --- the end ------------------------------------------------------------------------------ */
@@ -230,7 +241,7 @@ static void obey(struct gate *g, nsec_t now)
 	if (n == sizeof(msg) && msg.type == MSG_STOP)
 		stop(g, now, true);
 	else if (n == sizeof(msg) && msg.type == MSG_BURIED)
-		bury(g, (unsigned)msg.status);
+		bury(g, &msg);
 	else if (n == sizeof(msg) && msg.type == MSG_PLACED && (unsigned)msg.status < OUTPOST_PLACES)
 		g->pid[msg.status] = msg.pid;
 	if ((n != 0 && n != -ECONNRESET) || g->orphaned)

@@ -25,6 +25,7 @@
 #define MESSAGES_MAX 64 /* in a turn of the loop */
 /* What it does at once, undone for so long. */
 #define GATE_PATIENCE_NSEC (1 * NSEC_PER_SEC)
+#define GATE_START_NSEC    (5 * NSEC_PER_SEC) /* on a busy machine */
 #define RETIRED_NSEC       (5 * NSEC_PER_SEC)
 
 static int on_gate_exit(sd_event_source *source, const siginfo_t *si, void *userdata);
@@ -94,6 +95,16 @@ static int on_gate_news(sd_event_source *source, int fd, uint32_t revents, void 
 	return 0;
 }
 
+bool outpost_awaits_burial(const struct station *s)
+{
+	return s->pid == 0 && atomic_load(&s->op->shared->place[s->number].buried) != s->burial;
+}
+
+static void say_buried(struct outpost *op, unsigned place)
+{
+	outpost_say(op->gate_control, MSG_BURIED, place, (pid_t)op->station[place].burial);
+}
+
 void outpost_bury(struct outpost *op, unsigned place)
 {
 	struct outpost_place *p = &op->shared->place[place];
@@ -103,7 +114,8 @@ void outpost_bury(struct outpost *op, unsigned place)
 		atomic_store(&p->reading[i], 0);
 	}
 	atomic_store(&p->drain, 0);
-	outpost_say(op->gate_control, MSG_BURIED, place, 0);
+	op->station[place].burial++;
+	say_buried(op, place);
 }
 
 int outpost_start_gate(struct outpost *op)
@@ -136,9 +148,9 @@ int outpost_start_gate(struct outpost *op)
 	r = sd_event_add_child(o->m->event, &op->gate_child, op->gate, WEXITED, on_gate_exit, op);
 	/* It knows nothing of what the one before was told. */
 	for (unsigned i = 0; i < OUTPOST_PLACES; i++)
-		if (op->station[i].pid == 0)
-			outpost_bury(op, i);
-		else
+		if (outpost_awaits_burial(&op->station[i]))
+			say_buried(op, i);
+		else if (op->station[i].pid)
 			outpost_say(op->gate_control, MSG_PLACED, i, op->station[i].pid);
 	return r < 0 ? r : 0;
 }
@@ -150,6 +162,9 @@ static bool gate_is_wanted(const struct outpost *op, nsec_t now)
 
 	if (fan_queued(op->wall) > 0)
 		return true;
+	for (unsigned i = 0; now - op->gate_since > GATE_START_NSEC && i < OUTPOST_PLACES; i++)
+		if (outpost_awaits_burial(&op->station[i]))
+			return true;
 	for (unsigned i = 0; op->blocking && i < OUTPOST_SLOTS; i++)
 		if (slot_is_late(&slots->slot[i], now - GATE_PATIENCE_NSEC))
 			return true;
@@ -160,7 +175,10 @@ void outpost_watch_gate(struct outpost *op, nsec_t now)
 {
 	const uint64_t work = atomic_load(&op->shared->n[OUTPOST_REFUSED]);
 
-	if (op->retired ? now - op->gate_since < RETIRED_NSEC : !gate_is_wanted(op, now)) {
+	for (unsigned i = 0; i < OUTPOST_PLACES; i++)
+		if (outpost_awaits_burial(&op->station[i]))
+			say_buried(op, i); /* its socket may have been full */
+	if (op->gate_dismissed ? now - op->gate_since < RETIRED_NSEC : !gate_is_wanted(op, now)) {
 		op->gate_idle = 0;
 	} else if (!op->gate_idle || work != op->gate_work) {
 		op->gate_idle = now;

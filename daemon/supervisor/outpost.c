@@ -119,7 +119,7 @@ struct outpost *outpost_free(struct outpost *op)
 	const bool ends = !op->all->left;
 
 	if (ends && !op->retired)
-		outpost_retire(op);
+		outpost_retire(op, true);
 	for (unsigned i = 0; i < OUTPOST_PLACES; i++) {
 		struct station *s = &op->station[i];
 

@@ -9,6 +9,7 @@
 struct station {
 	struct outpost *op;
 	unsigned number;     /* its place */
+	uint32_t burial;     /* how often one has ended there; the gate says when it has seen to the last */
 	pid_t pid;           /* 0: none */
 	int control;         /* our end; -1 */
 	sd_event_source *io, *child;
@@ -35,7 +36,9 @@ struct outpost {
 	pid_t gate;          /* 0: none */
 	int gate_control;    /* -1 */
 	sd_event_source *gate_io, *gate_child;
-	nsec_t gate_since;   /* its start; of a retired one, when it was told to end */
+	nsec_t gate_since;   /* its start; when it is dismissed, since then */
+	nsec_t retired_at;
+	bool dismissed, gate_dismissed; /* stations, and then the gate, were told to end */
 	nsec_t gate_idle;    /* somebody has waited for it since; 0: nobody does */
 	uint64_t gate_work;  /* what it had done by then */
 	struct station station[OUTPOST_PLACES];
@@ -87,6 +90,8 @@ void outposts_adopt(struct outposts *o);
 int outpost_start_gate(struct outpost *op);
 /* End one that does not do its work: it is stopped, or worse. */
 void outpost_watch_gate(struct outpost *op, nsec_t now);
+/* Until the gate has seen to what ended at this place nobody else can have it. */
+bool outpost_awaits_burial(const struct station *s);
 /* The station at @place has ended: the gate is to answer what it had. */
 void outpost_bury(struct outpost *op, unsigned place);
 void outpost_say(int fd, uint32_t type, unsigned place, pid_t pid);
@@ -108,6 +113,18 @@ const struct station *outpost_active(const struct outpost *op);
 nsec_t outpost_silence(const struct outpost *op, nsec_t now);
 
 /* outpost-life.c */
+/* A place where one can be started; NULL: none now. */
+struct station *outpost_free_station(struct outpost *op);
+/* Return: 0 or a negative errno; then nothing of it is left. */
+int outpost_start_station(struct outpost *op, struct station *s, nsec_t now);
+/* Tell it to end once it has answered what it has; or end it. Twice is once. */
+void outpost_stop_station(struct station *s, nsec_t now);
+void outpost_kill_station(struct station *s, nsec_t now);
+/* It is not watched, for this reason: another try is made in a while, later after each failure. */
+void outpost_fail(struct outpost *op, nsec_t now, const char *why);
+
+/* outpost-look.c */
 /* Several times a second: start what is missing, end what hangs. Return: false once nothing of a retired one is left. */
 bool outpost_look(struct outpost *op, nsec_t now);
-void outpost_retire(struct outpost *op);
+/* @at_once: who waits is answered by the gate, unjudged; else judged first, as long as that takes. */
+void outpost_retire(struct outpost *op, bool at_once);

@@ -84,7 +84,7 @@ static void end_unwanted(struct outposts *o)
 {
 	for (struct outpost *op = o->first; op; op = op->next)
 		if (!op->retired && (!wanted_row(o, op) || !has_mark(op)))
-			outpost_retire(op);
+			outpost_retire(op, false);
 }
 
 /* What hangs keeps its place, and counts against its owner. */
@@ -232,8 +232,8 @@ void outposts_stop(struct outposts *o)
 {
 	o->stopped = true;
 	for (struct outpost *op = o->first; op; op = op->next)
-		if (!op->retired)
-			outpost_retire(op);
+		if (!op->gate_dismissed)
+			outpost_retire(op, true);
 }
 
 void outposts_leave(struct outposts *o)
