@@ -17,6 +17,8 @@
 
 #include "custos/clock.h"
 
+#include "daemon/scanner/unhold.h"
+
 /* A queue that never empties: our scanner does not keep up, or there is none. */
 #define BACKLOG_PATIENCE_NSEC (5 * NSEC_PER_SEC)
 /* An anchor waits for the others, who have their deadlines. */
@@ -112,6 +114,7 @@ void finish_alone(struct keeper *k)
 	bool dismissed = false;
 	nsec_t began = clock_now(), roused = 0;
 
+	unhold_all(k->shared, &k->cache); /* the keeper may be gone as well, or stopped */
 	/* Nobody has come: the keeper ends by itself at that time. */
 	while (!finish_is_due() && !others_are_done(k) &&
 	       clock_now() - began < ORPHAN_PATIENCE_NSEC + NSEC_PER_SEC) {

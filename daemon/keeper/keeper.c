@@ -23,7 +23,8 @@
 
 #include "custos/chan.h"
 #include "custos/clock.h"
-#include "custos/fan.h"
+
+#include "daemon/scanner/unhold.h"
 
 #define DYING_TICK_MSEC 20
 #define TRIAL_TICK_MSEC 2 /* a new generation's scanner starts in a few milliseconds   \
@@ -247,21 +248,12 @@ static void drain_signals(void)
 		;
 }
 
-/* Marks of a holder that no longer watches for writers. Whoever wrote already was not seen. */
-static void end_holding(struct keeper *k)
-{
-	(void)fan_unignore_files(FD_GROUP); /* fails only where files cannot be marked */
-	fan_guard_release(FD_GUARD, -1);
-	cache_clear(&k->cache);
-	atomic_store(&k->shared->holder_beat, 0);
-}
-
 static void watch_holder(struct keeper *k, nsec_t now)
 {
 	nsec_t beat = atomic_load(&k->shared->holder_beat);
 
 	if (beat && now > beat + HOLDER_SILENCE_NSEC)
-		end_holding(k);
+		unhold_all(k->shared, &k->cache);
 }
 
 static int tick_msec(const struct keeper *k)
@@ -295,7 +287,7 @@ void keeper_run(struct keeper *k)
 		if (pfds[0].revents && !obey(k)) {
 			pfds[0].fd = -1; /* no more news from there */
 			k->orphaned_at = now;
-			end_holding(k); /* its leases ended with it */
+			unhold_all(k->shared, &k->cache); /* its leases ended with it */
 		}
 		if (k->orphaned_at && !k->leaving_since && finish_is_due())
 			k->leaving_since = now;

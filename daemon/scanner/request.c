@@ -15,6 +15,8 @@
 
 #include "custos/clock.h"
 
+#include "daemon/scanner/unhold.h"
+
 /* The keeper waits 5 s at most until it tells us (keeper/finish.c). */
 #define LEAVE_LATER_MSEC 6000
 #define HEIR_LOOK_MSEC   100
@@ -64,10 +66,11 @@ static void receive(struct scanner *sc, uint32_t *hint)
 }
 
 /* Another pair has taken over, or nobody has come: keeper or anchor, if one lives, tells us to leave. */
-static void outlive_supervisor(void)
+static void outlive_supervisor(struct scanner *sc)
 {
 	struct pollfd pfd = {.fd = FD_HEIR, .events = POLLIN};
 
+	unhold_all(sc->cfg.shared, &sc->cfg.cache); /* we may be the only one that is left */
 	/* Hung up at once, as nobody writes: so it is looked at, not waited for. */
 	for (unsigned i = 0; i < ORPHAN_PATIENCE_NSEC / NSEC_PER_MSEC / HEIR_LOOK_MSEC; i++) {
 		if (poll(&pfd, 1, 0) > 0 && (pfd.revents & POLLIN))
@@ -91,7 +94,7 @@ void *request_main(void *arg)
 		(void)poll(&pfd, 1, -1); /* EINTR: look again */
 		if (pfd.revents & (POLLHUP | POLLERR)) {
 			atomic_store_explicit(&sc->supervisor_gone, true, memory_order_relaxed);
-			outlive_supervisor();
+			outlive_supervisor(sc);
 			break;
 		}
 		if ((pfd.revents & POLLIN) && !atomic_load(&sc->stop_reading))

@@ -15,6 +15,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
+#include "custos/fan.h"
 #include "custos/sandbox.h"
 
 static const int scanner_calls[] = {
@@ -44,6 +45,8 @@ static const int scanner_calls[] = {
 static const struct sandbox_call scanner_limited[] = {
 	/* does the file have a writer? */
 	{SYS_fcntl, 1, F_SETLEASE},
+	/* let opens be asked about again */
+	{SYS_fanotify_mark, 1, FAN_FLAGS_UNIGNORE_FILES},
 	/* a name for it that the holder can open it by */
 	{SYS_name_to_handle_at, 4, AT_EMPTY_PATH},
 };
