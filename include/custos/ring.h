@@ -43,6 +43,7 @@ struct ring_consumer {
 };
 
 size_t ring_bytes(uint32_t n_cells, uint32_t cell_bytes);
+/* @r: memory of zeros, of ring_bytes(). No page of it is touched but the first. */
 void ring_init(struct ring *r, uint32_t n_cells, uint32_t cell_bytes);
 
 /* Start at the first cell of a ring nobody has consumed from. Same numbers as ring_init(). */

@@ -3,7 +3,8 @@
  * Ring
  *
  * Owns: the order and the life of cells. Must not own: what is in them, or waking anybody.
- * Sequence of cell i in lap k: free when k*n+i, published when that + 1.
+ * Sequence of cell i in lap k: free when k*n+i, published when that + 1. What is in memory is that less i, so that memory of
+ * zeros is a ring: cells that nobody has used yet take no page.
  */
 #include "custos/ring.h"
 
@@ -11,7 +12,7 @@
 #include <string.h>
 
 struct cell {
-	_Atomic uint64_t seq;
+	_Atomic uint64_t turn; /* its sequence less its place */
 	unsigned char payload[];
 };
 
@@ -36,6 +37,12 @@ static struct cell *cell_at_head(const struct ring_consumer *c)
 	return cell_of(c->ring, c->head, c->n_cells, c->cell_bytes);
 }
 
+/* What the cell of @pos has in memory when its sequence is @seq. */
+static uint64_t turn_of(uint64_t pos, uint32_t n_cells, uint64_t seq)
+{
+	return seq - (pos & (n_cells - 1));
+}
+
 size_t ring_bytes(uint32_t n_cells, uint32_t cell_bytes)
 {
 	return sizeof(struct ring) + n_cells * cell_stride(cell_bytes);
@@ -48,8 +55,6 @@ void ring_init(struct ring *r, uint32_t n_cells, uint32_t cell_bytes)
 	memset(r, 0, sizeof(*r));
 	r->n_cells = n_cells;
 	r->cell_bytes = cell_bytes;
-	for (uint32_t i = 0; i < n_cells; i++)
-		atomic_store_explicit(&cell_at(r, i)->seq, i, memory_order_relaxed);
 }
 
 void *ring_claim(struct ring *r, uint64_t *ret_ticket)
@@ -59,7 +64,8 @@ void *ring_claim(struct ring *r, uint64_t *ret_ticket)
 	for (;;) {
 		struct cell *cell = cell_at(r, pos);
 		/* Acquire: pairs with ring_pop(): the consumer has read the old payload. */
-		uint64_t seq = atomic_load_explicit(&cell->seq, memory_order_acquire);
+		uint64_t turn = atomic_load_explicit(&cell->turn, memory_order_acquire);
+		uint64_t seq = turn + (pos & (r->n_cells - 1));
 
 		if (seq < pos) {
 			atomic_fetch_add_explicit(&r->n_dropped, 1, memory_order_relaxed);
@@ -81,13 +87,13 @@ void *ring_claim(struct ring *r, uint64_t *ret_ticket)
 
 bool ring_publish(struct ring *r, uint64_t ticket)
 {
-	uint64_t expected = ticket;
+	uint64_t expected = turn_of(ticket, r->n_cells, ticket);
 
 	/* Release: pairs with the acquire in ring_peek(). Compare, because the consumer may have
 	 * skipped this cell as a hole. */
-	return atomic_compare_exchange_strong_explicit(&cell_at(r, ticket)->seq, &expected,
-	                                               ticket + 1, memory_order_release,
-	                                               memory_order_relaxed);
+	return atomic_compare_exchange_strong_explicit(
+		&cell_at(r, ticket)->turn, &expected, expected + 1, memory_order_release,
+		memory_order_relaxed);
 }
 
 void ring_consumer_init(struct ring_consumer *c, struct ring *r, uint32_t n_cells,
@@ -106,14 +112,14 @@ static void advance(struct ring_consumer *c)
 /* The cell at head is claimed but not published. Return: true if it was given up. */
 static bool skip_hole(struct ring_consumer *c, struct cell *cell, nsec_t now)
 {
-	uint64_t expected = c->head;
+	uint64_t expected = turn_of(c->head, c->n_cells, c->head);
 
 	if (c->hole_since == 0)
 		c->hole_since = now;
 	if (now - c->hole_since < RING_HOLE_NSEC)
 		return false;
 	c->hole_since = 0;
-	if (!atomic_compare_exchange_strong_explicit(&cell->seq, &expected, c->head + c->n_cells,
+	if (!atomic_compare_exchange_strong_explicit(&cell->turn, &expected, expected + c->n_cells,
 	                                             memory_order_acq_rel,
 	                                             memory_order_acquire))
 		return true; /* published at the last moment: look again */
@@ -127,7 +133,8 @@ const void *ring_peek(struct ring_consumer *c, nsec_t now)
 	for (;;) {
 		struct cell *cell = cell_at_head(c);
 
-		if (atomic_load_explicit(&cell->seq, memory_order_acquire) == c->head + 1) {
+		if (atomic_load_explicit(&cell->turn, memory_order_acquire) ==
+		    turn_of(c->head, c->n_cells, c->head + 1)) {
 			c->hole_since = 0;
 			return cell->payload;
 		}
@@ -141,7 +148,8 @@ const void *ring_peek(struct ring_consumer *c, nsec_t now)
 void ring_pop(struct ring_consumer *c)
 {
 	/* Release: our reading of the payload comes before the next producer's writing. */
-	atomic_store_explicit(&cell_at_head(c)->seq, c->head + c->n_cells, memory_order_release);
+	atomic_store_explicit(&cell_at_head(c)->turn,
+	                      turn_of(c->head, c->n_cells, c->head + c->n_cells), memory_order_release);
 	advance(c);
 }
 

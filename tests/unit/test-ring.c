@@ -26,6 +26,7 @@ static void setup_ring(uint32_t n_cells)
 	ring = aligned_alloc(CACHELINE_BYTES, ring_bytes(n_cells, BYTES) + CACHELINE_BYTES -
 	                     ring_bytes(n_cells, BYTES) % CACHELINE_BYTES);
 	ck_assert_ptr_nonnull(ring);
+	memset(ring, 0, ring_bytes(n_cells, BYTES));
 	ring_init(ring, n_cells, BYTES);
 	ring_consumer_init(&consumer, ring, n_cells, BYTES);
 }
