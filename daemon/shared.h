@@ -205,8 +205,8 @@ struct shared {
 	_Alignas(CACHELINE_BYTES) unsigned char
 		routine_mem[sizeof(struct ring) + ROUTINE_CELLS * (sizeof(struct record) + 8)];
 	_Atomic uint64_t keeper_beat; /* when the keeper last looked around: it; supervisor, for a new one */
-	/* When the holder last looked after its leases; 0: it holds none. Supervisor writes; so does
-	 * the keeper, to 0, after it has taken the marks of a silent holder away. */
+	/* When the holder last looked after its leases; 0: it holds none. Supervisor writes; so does, to 0, who has
+	 * taken the marks away: keeper of a silent holder, and keeper, anchor and scanner of one that is gone. */
 	_Atomic uint64_t holder_beat;
 	_Alignas(CACHELINE_BYTES) unsigned char
 		wishes_mem[sizeof(struct ring) + WISH_CELLS * (sizeof(struct hold_wish) + 8)];
